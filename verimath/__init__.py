@@ -1,0 +1,74 @@
+"""verimath: state the mathematics once, judge every implementation against it.
+
+The public names are resolved on first use, so that `import verimath` costs nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from verimath._engine import check, verify
+    from verimath.claim import AtMost, Claim, Equal, Gradient, Route, autograd, numeric
+    from verimath.domain import Domain, given, reals
+    from verimath.errors import (
+        ClaimError,
+        FormulaError,
+        UnavailableError,
+        UsageError,
+        VerificationError,
+        VerimathError,
+    )
+    from verimath.report.record import Report, Status, Verdict, read_report
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "verimath._engine": ("check", "verify"),
+    "verimath.claim": ("AtMost", "Claim", "Equal", "Gradient", "Route", "autograd", "numeric"),
+    "verimath.domain": ("Domain", "given", "reals"),
+    "verimath.errors": (
+        "ClaimError",
+        "FormulaError",
+        "UnavailableError",
+        "UsageError",
+        "VerificationError",
+        "VerimathError",
+    ),
+    "verimath.report.record": ("Report", "Status", "Verdict", "read_report"),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [  # noqa: RUF022 - in the order of the documentation
+    "Claim",
+    "Domain",
+    "reals",
+    "given",
+    "Gradient",
+    "Equal",
+    "AtMost",
+    "Route",
+    "numeric",
+    "autograd",
+    "check",
+    "verify",
+    "Report",
+    "Verdict",
+    "Status",
+    "read_report",
+    "VerimathError",
+    "ClaimError",
+    "FormulaError",
+    "UsageError",
+    "UnavailableError",
+    "VerificationError",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'verimath' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,165 @@
+"""Claims: a statement on a domain, with routes and mutants; frozen records of plain functions.
+
+Every function of a claim takes the domain's inputs by position, in the domain's order. Formulas
+(`of`, `equals`, `left`, `right`) are written against the array API standard; routes may use numpy
+or torch as they like.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+from verimath.domain import Domain
+from verimath.errors import ClaimError
+
+Function = Callable[..., Any]
+Library = Literal["numpy", "torch"]
+
+_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Gradient:
+    """The gradient of the scalar formula `of` in input `wrt` is `equals`.
+
+    `wrt` may be several names; `equals` then returns as many arrays, each of its input's shape.
+    """
+
+    of: Function
+    wrt: str | tuple[str, ...]
+    equals: Function
+
+    @property
+    def wrt_names(self) -> tuple[str, ...]:
+        """The inputs differentiated in, always as a tuple."""
+        return (self.wrt,) if isinstance(self.wrt, str) else tuple(self.wrt)
+
+
+@dataclass(frozen=True, slots=True)
+class Equal:
+    """Formulas `left` and `right` have equal values everywhere on the domain."""
+
+    left: Function
+    right: Function
+
+
+@dataclass(frozen=True, slots=True)
+class AtMost:
+    """Every element of the formula `of` is at most `bound` in absolute value."""
+
+    of: Function
+    bound: float
+
+
+Statement = Gradient | Equal | AtMost
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One independent way to the value of a claim; made by `numeric` or `autograd`."""
+
+    name: str
+    kind: Literal["numeric", "autograd"]
+    function: Function
+    library: Library
+
+
+def numeric(name: str, function: Function, *, library: Library = "numpy") -> Route:
+    """Code that computes the claimed value itself, run on arrays of `library`.
+
+    Raises ClaimError if `function` can't be called or the library isn't known.
+    """
+    return _route(name, "numeric", function, library)
+
+
+def autograd(name: str, function: Function) -> Route:
+    """Torch code of the function whose gradient is claimed, such as a custom autograd.Function.
+
+    Its value, its reverse-mode gradient and its forward-mode gradient are judged, each as a route.
+    Raises ClaimError if `function` can't be called.
+    """
+    return _route(name, "autograd", function, "torch")
+
+
+def _route(
+    name: str, kind: Literal["numeric", "autograd"], function: Function, library: Library
+) -> Route:
+    if not isinstance(name, str) or not name.strip():
+        raise ClaimError(f"a route's name is a non-empty string, not {name!r}")
+    if not callable(function):
+        raise ClaimError(f"route {name!r}: {function!r} can't be called; wanted a function")
+    if library not in ("numpy", "torch"):
+        raise ClaimError(f"route {name!r}: library={library!r}; wanted 'numpy' or 'torch'")
+    return Route(name, kind, function, library)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Claim:
+    """What is claimed, where, from which source, and whether it is expected to hold.
+
+    `id` is lower-case words with hyphens. `expected="refuted"` marks a false claim, with the id of
+    the true one in `repaired`. `routes` come beside the implied ones; `mutants` maps names to wrong
+    siblings of the claimed formula, which the checks have to kill. `assume` lists hypotheses in
+    words. Raises ClaimError, with the id, for anything malformed.
+    """
+
+    id: str
+    title: str
+    source: str
+    domain: Domain
+    statement: Statement
+    routes: Sequence[Route] = ()
+    mutants: Mapping[str, Function] = field(default_factory=dict[str, Function])
+    expected: Literal["holds", "refuted"] = "holds"
+    repaired: str | None = None
+    assume: Sequence[str] = ()
+    error_class: Literal["componentwise"] = "componentwise"
+
+    def __post_init__(self) -> None:
+        problem = _problem(self)
+        if problem:
+            raise ClaimError(f"claim {self.id!r}: {problem}")
+        object.__setattr__(self, "routes", tuple(self.routes))
+        object.__setattr__(self, "assume", tuple(self.assume))
+        object.__setattr__(self, "mutants", MappingProxyType(dict(self.mutants)))
+
+
+def _problem(claim: Claim) -> str:
+    """The first thing that is wrong with a claim, or an empty string."""
+    statement = claim.statement
+    if not isinstance(claim.id, str) or not _ID.match(claim.id):
+        return "an id is lower-case words joined by hyphens, such as 'mean-square-gradient'"
+    for name in ("title", "source"):
+        if not isinstance(getattr(claim, name), str) or not getattr(claim, name).strip():
+            return f"the {name} is missing"
+    if not isinstance(claim.domain, Domain):
+        return f'domain={claim.domain!r}; wanted Domain(x=reals("n d"))'
+    if not isinstance(statement, Gradient | Equal | AtMost):
+        return f"statement={statement!r}; wanted Gradient, Equal or AtMost"
+    functions = [
+        getattr(statement, n) for n in ("of", "equals", "left", "right") if hasattr(statement, n)
+    ]
+    if not all(callable(f) for f in (*functions, *claim.mutants.values())):
+        return "every formula and mutant has to be a function"
+    if isinstance(statement, Gradient):
+        missing = [name for name in statement.wrt_names if name not in claim.domain.inputs]
+        if missing or not statement.wrt_names:
+            return f"wrt={statement.wrt!r}, but the inputs are {', '.join(claim.domain.inputs)}"
+    if isinstance(statement, AtMost) and not 0 <= statement.bound < float("inf"):
+        return f"bound={statement.bound!r}; wanted a finite number that is not negative"
+    if not all(isinstance(route, Route) for route in claim.routes):
+        return "routes are made with numeric(...) or autograd(...)"
+    names = [route.name for route in claim.routes]
+    if len(set(names)) < len(names):
+        return "two routes have the same name"
+    if any(route.kind == "autograd" for route in claim.routes) and not isinstance(
+        statement, Gradient
+    ):
+        return "an autograd route needs a Gradient statement"
+    if claim.expected not in ("holds", "refuted"):
+        return f"expected={claim.expected!r}; wanted 'holds' or 'refuted'"
+    if claim.expected == "holds" and claim.repaired:
+        return "repaired= belongs to a claim with expected='refuted'"
+    return ""

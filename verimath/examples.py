@@ -1,0 +1,251 @@
+"""Examples: Hypothesis draws a small plan, a seeded generator fills the arrays.
+
+A plan says how many axes, which sizes, what kind of values and from which seed; drawing elements
+one by one would be slow and would fill most of an array with one value. Sizes mostly differ, so
+that swapped axes show. A covering set comes first, so that every size of one and of zero is met in
+every run and not by luck.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from verimath.domain import Domain, Input
+from verimath.errors import ClaimError
+from verimath.shapes import Size
+
+Values = NDArray[np.float64]
+Admissible = Callable[["Plan"], bool]
+
+LARGEST_SIZE = 7
+_LARGEST_ARRAY = 300
+
+KINDS = ("integers", "eighths", "uniform", "normal", "scaled", "ties", "sparse")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that determines an example, small enough for Hypothesis to draw and shrink."""
+
+    ranks: tuple[tuple[str, int], ...]
+    sizes: tuple[tuple[str, int], ...]
+    kind: str
+    scale: int  # power of two, for kinds "uniform", "normal" and "scaled"
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Example:
+    """One drawn point: float64 arrays by input name, with the sizes they share. Read-only."""
+
+    ranks: Mapping[str, int]
+    sizes: Mapping[str, int]
+    inputs: Mapping[str, Values]
+
+    def cast(self, domain: Domain, dtype: str) -> dict[str, NDArray[Any]]:
+        """Every input in a dtype, inside its range: what routes and the reference are given."""
+        return {name: domain.inputs[name].cast(v, dtype) for name, v in self.inputs.items()}
+
+    def __str__(self) -> str:
+        sizes = " ".join(f"{name}={size}" for name, size in self.sizes.items())
+        values = "   ".join(
+            f"{name}={np.array2string(value, separator=', ')}".replace("\n", "")
+            for name, value in self.inputs.items()
+        )
+        return f"{sizes}   {values}".strip()
+
+
+def axis_names(domain: Domain, ranks: Mapping[str, int]) -> tuple[str, ...]:
+    """Every dimension name that occurs once the starred names have a number of axes."""
+    shapes = domain.expand(ranks).values()
+    return tuple(
+        dict.fromkeys(name for shape in shapes for size in shape for name in sorted(size.names))
+    )
+
+
+def fill(plan: Plan, domain: Domain) -> Example:
+    """The example of a plan: a pure function."""
+    generator = np.random.Generator(np.random.PCG64(plan.seed))
+    sizes, ranks = dict(plan.sizes), dict(plan.ranks)
+    inputs: dict[str, Values] = {}
+    for name, shape in domain.expand(ranks).items():
+        spec = domain.inputs[name]
+        drawn = _values(generator, spec, tuple(axis.at(sizes) for axis in shape), plan)
+        drawn.flags.writeable = False
+        inputs[name] = drawn
+    return Example(ranks, sizes, inputs)
+
+
+def _values(
+    generator: np.random.Generator, spec: Input, shape: tuple[int, ...], plan: Plan
+) -> Values:
+    if spec.values is not None:
+        return np.array(spec.values)
+    low, high = spec.min_value, spec.max_value
+    if low is not None and high is not None:
+        between = generator.uniform(low, high, shape)
+        ends = generator.choice([low, high, (low + high) / 2], shape)
+        mixed = np.where(generator.random(shape) < 0.1, ends, between)
+        drawn = np.clip(np.rint(mixed), low, high) if plan.kind == "integers" else mixed
+        return np.asarray(drawn, dtype=np.float64)
+    drawn = np.asarray(_unbounded(generator, shape, plan), dtype=np.float64)
+    if low is not None:
+        return low + np.abs(drawn)
+    return high - np.abs(drawn) if high is not None else drawn
+
+
+def _unbounded(generator: np.random.Generator, shape: tuple[int, ...], plan: Plan) -> Any:
+    unit = 2.0**plan.scale
+    match plan.kind:
+        case "integers":
+            return generator.integers(-9, 10, shape)
+        case "eighths":
+            return generator.integers(-64, 65, shape) / 8
+        case "uniform":
+            return generator.uniform(-unit, unit, shape)
+        case "normal":
+            return generator.standard_normal(shape) * unit
+        case "scaled":  # magnitudes over twenty binary orders inside one array
+            exponents = generator.integers(-10, 11, shape)
+            return generator.standard_normal(shape) * 2.0**exponents
+        case "ties":
+            return generator.choice(generator.integers(-3, 4, 3), shape)
+        case _:
+            zero = generator.random(shape) < 0.6
+            return np.where(zero, 0.0, generator.integers(-5, 6, shape))
+
+
+def _clamped(domain: Domain, ranks: Mapping[str, int], sizes: dict[str, int]) -> dict[str, int]:
+    """The sizes, the largest lowered until no array is large."""
+
+    def elements(shape: tuple[Size, ...]) -> int:
+        return int(np.prod([axis.at(sizes) for axis in shape], dtype=np.int64))
+
+    shapes = list(domain.expand(ranks).values())
+    while max(map(elements, shapes), default=0) > _LARGEST_ARRAY:
+        largest = max(sizes, key=lambda name: sizes[name])
+        sizes = {**sizes, largest: sizes[largest] - 1}
+    return sizes
+
+
+@st.composite
+def plans(draw: st.DrawFn, domain: Domain) -> Plan:
+    """Plans of a domain; sizes are pairwise different in most draws, now and then anything goes."""
+    ranks = {name: draw(st.integers(0, top)) for name, top in domain.largest_ranks.items()}
+    names = axis_names(domain, ranks)
+    different = len(names) <= LARGEST_SIZE and draw(st.integers(0, 3)) < 3
+    drawn = (
+        draw(
+            st.lists(
+                st.integers(1, LARGEST_SIZE),
+                min_size=len(names),
+                max_size=len(names),
+                unique=True,
+            )
+        )
+        if different
+        else [draw(st.integers(0, LARGEST_SIZE)) for _ in names]
+    )
+    sizes = _clamped(domain, ranks, dict(zip(names, drawn, strict=True)))
+    kind = draw(st.sampled_from(KINDS))
+    scale = draw(st.integers(-12, 12)) if kind in ("uniform", "normal") else 0
+    entropy = draw(st.integers(0, 2**32 - 1))
+    return Plan(tuple(ranks.items()), tuple(sizes.items()), kind, scale, entropy)
+
+
+def covering_plans(domain: Domain) -> Iterator[Plan]:
+    """Plans that every run includes: all sizes 1, all 2, all different, each name at 1 and at 0."""
+    choices = product(*(range(top + 1) for top in domain.largest_ranks.values()))
+    for number, choice in enumerate(choices):
+        ranks = dict(zip(domain.variadics, choice, strict=True))
+        names = axis_names(domain, ranks)
+        different = {name: 2 + i % (LARGEST_SIZE - 1) for i, name in enumerate(names)}
+        cover = [dict.fromkeys(names, 1), dict.fromkeys(names, 2), different]
+        cover += [{**different, name: value} for name in names for value in (1, 0)]
+        for index, sizes in enumerate(cover):
+            kind = KINDS[(index + number) % len(KINDS)]
+            clamped = _clamped(domain, ranks, sizes)
+            yield Plan(tuple(ranks.items()), tuple(clamped.items()), kind, 0, index)
+
+
+def draw_examples(
+    domain: Domain, admissible: Admissible, *, count: int, entropy: int
+) -> tuple[Example, ...]:
+    """At least `count` distinct admissible examples where the domain has as many.
+
+    Raises ClaimError if no size satisfies the domain.
+    """
+    found = dict.fromkeys(plan for plan in covering_plans(domain) if admissible(plan))
+    wanted = 1 if all(spec.values is not None for spec in domain.inputs.values()) else count
+
+    def collect(plan: Plan) -> None:
+        if len(found) < wanted and admissible(plan):
+            found[plan] = None
+
+    _run(domain, collect, count=2 * count, entropy=entropy, phases=(Phase.generate,))
+    if not found:
+        raise ClaimError(
+            f"the domain {domain} can't be satisfied: none of the sizes up to {LARGEST_SIZE} that "
+            "were tried is allowed by its shapes and the formulas' denominators"
+        )
+    kept = list(found)[: max(wanted, 1)] if wanted == 1 else list(found)
+    return tuple(fill(plan, domain) for plan in kept)
+
+
+def simplest_failure(
+    domain: Domain,
+    admissible: Admissible,
+    fails: Callable[[Example], bool],
+    *,
+    count: int,
+    entropy: int,
+) -> Example | None:
+    """Hypothesis's smallest plan whose example fails, or None if it meets none."""
+    smallest: list[Example] = []
+
+    class FailingError(Exception):
+        """Tells Hypothesis that an example fails."""
+
+    def test(plan: Plan) -> None:
+        if admissible(plan):
+            example = fill(plan, domain)
+            if fails(example):
+                smallest[:] = [example]
+                raise FailingError
+
+    with suppress(FailingError):
+        _run(domain, test, count=count, entropy=entropy, phases=(Phase.generate, Phase.shrink))
+    return smallest[0] if smallest else None
+
+
+def _run(
+    domain: Domain,
+    test: Callable[[Plan], None],
+    *,
+    count: int,
+    entropy: int,
+    phases: tuple[Phase, ...],
+) -> None:
+    """Run a property test outside pytest: no database, no deadline, one fixed seed."""
+    options = settings(
+        max_examples=count,
+        database=None,
+        deadline=None,
+        phases=phases,
+        suppress_health_check=[
+            HealthCheck.too_slow,
+            HealthCheck.data_too_large,
+            HealthCheck.filter_too_much,
+            HealthCheck.large_base_example,
+        ],
+        print_blob=False,
+        report_multiple_bugs=False,
+    )
+    seed(entropy)(options(given(plans(domain))(test)))()

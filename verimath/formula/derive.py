@@ -1,0 +1,366 @@
+"""Derivatives of formulas: one reverse- and one forward-mode rule per operation.
+
+A reverse-mode rule maps the cotangent of a node to the cotangents of its inputs, a forward-mode
+rule the tangents of the inputs to that of the node (Griewank and Walther, *Evaluating Derivatives*,
+2nd ed., sections 3.1 and 3.2). Both make graph nodes, so a derivative is a formula like any other.
+
+`derive` also divides the way from output to input at the formula's named variables and returns a
+step for each stretch. `verimath.proof` checks every step by itself; nothing here is trusted.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from verimath.errors import FormulaError
+from verimath.formula import operations as op
+from verimath.formula.graph import Formula, Node, Subscripts, topological
+from verimath.shapes import ONE, shape_text
+
+Cotangents = list[Node | None]
+ReverseRule = Callable[[Node, Node], Cotangents]
+ForwardRule = Callable[[Node, list[Node | None]], Node | None]
+
+
+# --- reverse mode ---------------------------------------------------------------------------
+
+
+def _add_reverse(node: Node, c: Node) -> Cotangents:
+    return [c, c]
+
+
+def _multiply_reverse(node: Node, c: Node) -> Cotangents:
+    a, b = node.inputs
+    return [op.multiply(c, b), op.multiply(c, a)]
+
+
+def _divide_reverse(node: Node, c: Node) -> Cotangents:
+    _, b = node.inputs
+    through = op.divide(c, b)
+    return [through, op.function("negative", op.multiply(through, node))]
+
+
+def _slope(node: Node) -> Node:
+    """The derivative of a power or scalar function at its input."""
+    x = node.inputs[0]
+    if node.operation == "power":
+        exponent: Fraction = node.parameter
+        inner = x if exponent == 2 else op.power(x, exponent - 1)
+        return op.multiply(op.constant(exponent), inner)
+    return _FUNCTION_SLOPES[node.parameter](x, node)
+
+
+_FUNCTION_SLOPES: dict[str, Callable[[Node, Node], Node]] = {
+    "negative": lambda x, y: op.constant(-1),
+    "exp": lambda x, y: y,
+    "log": lambda x, y: op.divide(op.constant(1), x),
+    "sqrt": lambda x, y: op.divide(op.constant(Fraction(1, 2)), y),
+    "sin": lambda x, y: op.function("cos", x),
+    "cos": lambda x, y: op.function("negative", op.function("sin", x)),
+    "tanh": lambda x, y: op.subtract(op.constant(1), op.power(y, Fraction(2))),
+}
+
+
+def _scalar_reverse(node: Node, c: Node) -> Cotangents:
+    if node.parameter == "negative":
+        return [op.function("negative", c)]
+    return [op.multiply(c, _slope(node))]
+
+
+def _einsum_reverse(node: Node, c: Node) -> Cotangents:
+    subscripts: Subscripts = node.parameter
+    return [_einsum_cotangent(subscripts, node, c, k) for k in range(len(node.inputs))]
+
+
+def _einsum_cotangent(subscripts: Subscripts, node: Node, c: Node, k: int) -> Node:
+    """The product of the cotangent with the other operand, spread over indices only k has."""
+    wanted = subscripts.operands[k]
+    distinct = tuple(dict.fromkeys(wanted))
+    sources = [(subscripts.output, c)]
+    if len(node.inputs) == 2:
+        sources.append((subscripts.operands[1 - k], node.inputs[1 - k]))
+    present = {index for indices, _ in sources for index in indices}
+    kept = tuple(index for index in distinct if index in present)
+    result = op.einsum(Subscripts(tuple(i for i, _ in sources), kept), *(x for _, x in sources))
+    sizes = dict(zip(wanted, node.inputs[k].shape, strict=True))
+    shape = [sizes[index] if index in present else ONE for index in distinct]
+    result = op.broadcast(op.reshape(result, shape), [sizes[index] for index in distinct])
+    for position, index in enumerate(wanted):
+        # A repeated index (trace, diagonal) spreads over the diagonal: multiply by a delta.
+        if index in wanted[:position]:
+            rank = tuple(range(len(result.shape)))
+            first = wanted[:position].index(index)
+            new = len(rank)
+            spread = Subscripts((rank, (first, new)), (*rank, new))
+            result = op.einsum(spread, result, op.delta(sizes[index]))
+    return result
+
+
+def _broadcast_reverse(node: Node, c: Node) -> Cotangents:
+    x = node.inputs[0]
+    lead = len(node.shape) - len(x.shape)
+    repeated = [
+        axis
+        for axis, size in enumerate(node.shape)
+        if axis < lead or (x.shape[axis - lead] == ONE and size != ONE)
+    ]
+    return [op.reshape(op.sum_(c, repeated), x.shape)]
+
+
+def _reshape_reverse(node: Node, c: Node) -> Cotangents:
+    return [op.reshape(c, node.inputs[0].shape)]
+
+
+REVERSE: dict[str, ReverseRule] = {
+    "add": _add_reverse,
+    "multiply": _multiply_reverse,
+    "divide": _divide_reverse,
+    "power": _scalar_reverse,
+    "function": _scalar_reverse,
+    "einsum": _einsum_reverse,
+    "broadcast": _broadcast_reverse,
+    "reshape": _reshape_reverse,
+}
+
+
+# --- forward mode ---------------------------------------------------------------------------
+
+
+def _plus(a: Node | None, b: Node | None) -> Node | None:
+    return op.add(a, b) if a and b else a or b
+
+
+def _add_forward(node: Node, t: list[Node | None]) -> Node | None:
+    return _plus(t[0], t[1])
+
+
+def _multiply_forward(node: Node, t: list[Node | None]) -> Node | None:
+    a, b = node.inputs
+    return _plus(t[0] and op.multiply(t[0], b), t[1] and op.multiply(a, t[1]))
+
+
+def _divide_forward(node: Node, t: list[Node | None]) -> Node | None:
+    _, b = node.inputs
+    below = t[1] and op.function("negative", op.multiply(node, t[1]))
+    above = _plus(t[0], below)
+    return above and op.divide(above, b)
+
+
+def _scalar_forward(node: Node, t: list[Node | None]) -> Node | None:
+    if node.parameter == "negative":
+        return t[0] and op.function("negative", t[0])
+    return t[0] and op.multiply(t[0], _slope(node))
+
+
+def _einsum_forward(node: Node, t: list[Node | None]) -> Node | None:
+    total: Node | None = None
+    for k, tangent in enumerate(t):
+        if tangent:
+            operands = [tangent if i == k else x for i, x in enumerate(node.inputs)]
+            total = _plus(total, op.einsum(node.parameter, *operands))
+    return total
+
+
+def _broadcast_forward(node: Node, t: list[Node | None]) -> Node | None:
+    return t[0] and op.broadcast(t[0], node.shape)
+
+
+def _reshape_forward(node: Node, t: list[Node | None]) -> Node | None:
+    return t[0] and op.reshape(t[0], node.shape)
+
+
+FORWARD: dict[str, ForwardRule] = {
+    "add": _add_forward,
+    "multiply": _multiply_forward,
+    "divide": _divide_forward,
+    "power": _scalar_forward,
+    "function": _scalar_forward,
+    "einsum": _einsum_forward,
+    "broadcast": _broadcast_forward,
+    "reshape": _reshape_forward,
+}
+
+RULE_NAMES = {
+    "add": "sum rule",
+    "multiply": "product rule",
+    "divide": "quotient rule",
+    "power": "power rule",
+    "broadcast": "broadcasting adds up",
+    "reshape": "reshaping",
+}
+
+
+def rule_name(node: Node) -> str:
+    """What a person calls the rule for this node."""
+    if node.operation == "function":
+        return "sign" if node.parameter == "negative" else f"derivative of {node.parameter}"
+    if node.operation in ("multiply", "divide") and any(map(_is_fixed, node.inputs)):
+        return "constant factor"
+    if node.operation == "einsum":
+        return "matrix product" if len(node.inputs) == 2 else "linearity of the sum"
+    return RULE_NAMES[node.operation]
+
+
+def _is_fixed(node: Node) -> bool:
+    """Whether a node is one literal or size, perhaps repeated."""
+    while node.operation == "broadcast":
+        node = node.inputs[0]
+    return node.operation in ("constant", "size")
+
+
+# --- derivations ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LocalStep:
+    """The derivative of the named variable `of` by the named variable `by`, all else held fixed.
+
+    `seed` is the cotangent of `of`: the number 1 where the derivative is an array by itself (the
+    result is a number, or both are related elementwise), else a free input. `derivative` is then
+    that array, or the pullback of the seed. `only` says that no other step leads to `by`.
+    """
+
+    of: Node
+    by: Node
+    seed: Node
+    derivative: Node
+    rules: tuple[str, ...]
+    path: tuple[Node, ...]
+    only: bool = True
+
+    @property
+    def is_pullback(self) -> bool:
+        """Whether `derivative` is a linear function of a free cotangent."""
+        return self.seed.operation == "input"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Derivation:
+    """Gradients of a scalar formula in some inputs, with the steps that lead there."""
+
+    primal: Formula
+    wrt: tuple[str, ...]
+    gradients: Formula
+    steps: tuple[LocalStep, ...]
+
+
+def derive(primal: Formula, wrt: tuple[str, ...]) -> Derivation:
+    """Reverse-mode gradients of a formula with one 0-d output.
+
+    Raises FormulaError if the formula isn't scalar.
+    """
+    if len(primal.outputs) != 1 or primal.outputs[0].shape:
+        shapes = " and ".join(shape_text(output.shape) for output in primal.outputs)
+        raise FormulaError(
+            f"formula `{primal.name}` has shape {shapes}; a gradient needs a 0-d result "
+            "(sum or average it, or state the claim for one output)"
+        )
+    targets = [primal.inputs[name] for name in wrt]
+    output = primal.outputs[0]
+    cotangents = _pull_back(output, op.constant(1), set(targets), stop=frozenset())
+    zero = op.constant(0)
+    outputs = tuple(op.broadcast(cotangents.get(t, zero), t.shape) for t in targets)
+    gradients = Formula(f"gradient of {primal.name}", primal.inputs, outputs, primal.names)
+    return Derivation(primal, wrt, gradients, _steps(primal, targets))
+
+
+def _pull_back(
+    output: Node, seed: Node, targets: set[Node], *, stop: frozenset[Node]
+) -> dict[Node, Node]:
+    """Cotangents of the targets; the walk does not go below nodes in `stop`."""
+    order = _between(output, stop)
+    active: set[Node] = set()
+    for node in order:
+        if node in targets or (node not in stop and any(x in active for x in node.inputs)):
+            active.add(node)
+    cotangents = {output: seed}
+    for node in reversed(order):
+        if node not in cotangents or node not in active or (node in stop and node is not output):
+            continue
+        if node in targets and not node.inputs:
+            continue
+        contributions = REVERSE[node.operation](node, cotangents[node])
+        for x, contribution in zip(node.inputs, contributions, strict=True):
+            if x in active and contribution is not None:
+                known = cotangents.get(x)
+                cotangents[x] = op.add(known, contribution) if known else contribution
+    return cotangents
+
+
+def _between(output: Node, stop: frozenset[Node]) -> list[Node]:
+    """The nodes from `output` down to (and including) those in `stop`, inputs first."""
+    seen: dict[Node, None] = {}
+    todo = [output]
+    while todo:
+        node = todo.pop()
+        if node not in seen:
+            seen[node] = None
+            if node is output or node not in stop:
+                todo.extend(node.inputs)
+    return [node for node in topological((output,)) if node in seen]
+
+
+def _steps(primal: Formula, targets: list[Node]) -> tuple[LocalStep, ...]:
+    """One step per pair of named variables that follow each other on a way to a target."""
+    output = primal.outputs[0]
+    leads = set(targets)
+    for node in primal.nodes():
+        if any(x in leads for x in node.inputs):
+            leads.add(node)
+    named = frozenset(primal.names)
+    todo, done, steps = [output], set[Node](), list[LocalStep]()
+    while todo:
+        of = todo.pop(0)
+        if of in done or of in targets:
+            continue
+        done.add(of)
+        stretch = _between(of, named)
+        for by in reversed(stretch):
+            if by is not of and by in named and by in leads:
+                steps.append(_local_step(of, by, named, primal.names[of]))
+                todo.append(by)
+    reached = Counter(step.by for step in steps)
+    return tuple(replace(step, only=reached[step.by] == 1) for step in steps)
+
+
+def _local_step(of: Node, by: Node, named: frozenset[Node], name: str) -> LocalStep:
+    stop = named - {of}
+    path = _path(of, by, stop)
+    elementwise = all(node.shape == by.shape and node.operation in _ELEMENTWISE for node in path)
+    array_by_itself = not of.shape or elementwise
+    seed = op.constant(1) if array_by_itself else op.input_(name, of.shape)
+    spread = op.broadcast(seed, of.shape)
+    derivative = _pull_back(of, spread, {by}, stop=stop)[by]
+    rules = tuple(dict.fromkeys(rule_name(node) for node in reversed(path)))
+    return LocalStep(of, by, seed, derivative, rules, tuple(path))
+
+
+_ELEMENTWISE = frozenset({"add", "multiply", "divide", "power", "function"})
+
+
+def _path(of: Node, by: Node, stop: frozenset[Node]) -> list[Node]:
+    """The operations between `by` (excluded) and `of` (included) that depend on `by`."""
+    depends = {by}
+    for node in _between(of, stop):
+        inside = node is not by and (node is of or node not in stop)
+        if inside and any(x in depends for x in node.inputs):
+            depends.add(node)
+    return [node for node in topological((of,)) if node in depends and node is not by]
+
+
+def push_forward(primal: Formula, wrt: str, tangent: str) -> Formula:
+    """The directional derivative in one input, as a formula with an extra input named `tangent`."""
+    source = primal.inputs[wrt]
+    direction = op.input_(tangent, source.shape)
+    tangents: dict[Node, Node | None] = {source: direction}
+    for node in primal.nodes():
+        if node.inputs:
+            below = [tangents.get(x) for x in node.inputs]
+            tangents[node] = FORWARD[node.operation](node, below) if any(below) else None
+    outputs = tuple(
+        tangents.get(output) or op.broadcast(op.constant(0), output.shape)
+        for output in primal.outputs
+    )
+    inputs = {**primal.inputs, tangent: direction}
+    return Formula(f"directional derivative of {primal.name}", inputs, outputs, primal.names)

@@ -1,0 +1,77 @@
+"""The formula graph: frozen nodes, one operation each, with symbolic shapes.
+
+A node is compared by identity. Its `parameter` holds what the operation needs besides its inputs:
+
+    input       name                     constant   Constant (a real number, 0-d)
+    size        Size (as a number, 0-d)  table      nested tuples of Constant
+    delta       -                        add, multiply, divide   -
+    power       Fraction exponent        function   name, see `operations.FUNCTIONS`
+    einsum      Subscripts               broadcast, reshape      target shape
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from verimath.shapes import Size
+
+
+@dataclass(frozen=True, slots=True)
+class Subscripts:
+    """Index positions of an einsum of one or two operands; output indices are distinct."""
+
+    operands: tuple[tuple[int, ...], ...]
+    output: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return "->".join(
+            [",".join(_letters(operand) for operand in self.operands), _letters(self.output)]
+        )
+
+
+def _letters(indices: tuple[int, ...]) -> str:
+    return "".join("ijklmnopqrstuvwxyzabcdefgh"[index] for index in indices)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """One operation applied to other nodes; `line` is where the formula's source did it."""
+
+    operation: str
+    inputs: tuple["Node", ...]
+    shape: tuple[Size, ...]
+    parameter: Any = None
+    line: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Formula:
+    """Outputs over named inputs; `names` gives intermediate nodes the names of their variables."""
+
+    name: str
+    inputs: dict[str, Node]
+    outputs: tuple[Node, ...]
+    names: dict[Node, str]
+
+    def nodes(self) -> list[Node]:
+        """Every node the outputs depend on, inputs of a node before the node."""
+        return topological(self.outputs)
+
+
+def topological(outputs: tuple[Node, ...]) -> list[Node]:
+    """Every node that `outputs` depend on, each after its inputs; depth is unlimited."""
+    done: dict[Node, None] = {}
+    stack: list[tuple[Node, Iterator[Node]]] = []
+    for output in outputs:
+        if output in done:
+            continue
+        stack.append((output, iter(output.inputs)))
+        while stack:
+            node, children = stack[-1]
+            child = next((c for c in children if c not in done), None)
+            if child is None:
+                done[node] = None
+                stack.pop()
+            else:
+                stack.append((child, iter(child.inputs)))
+    return list(done)

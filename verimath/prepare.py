@@ -1,0 +1,203 @@
+"""From a claim to graphs: what is wanted, by which orders it may be evaluated, and at which sizes.
+
+A starred name stands for any number of axes, a graph for one number of them; so a claim is prepared
+once per choice of ranks. The reference of a gradient is derived from the primal formula; the
+claimed closed form and every route are judged against it and share no code with it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from verimath.arithmetic.rounding import Array, Enclosure, evaluate, rounding_count
+from verimath.claim import AtMost, Claim, Equal, Gradient
+from verimath.errors import ClaimError, FormulaError
+from verimath.formula.derive import Derivation, derive, push_forward
+from verimath.formula.graph import Formula, Node
+from verimath.formula.trace import trace
+from verimath.shapes import Binding, shape_text
+
+_TANGENT = "direction"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The graphs of a claim at fixed ranks.
+
+    `reference` gives what is wanted, `claimed` the other side of the statement (None where there is
+    none), `forward` the directional derivative per differentiated input.
+    """
+
+    claim: Claim
+    ranks: Mapping[str, int]
+    primal: Formula
+    reference: Formula
+    claimed: Formula | None
+    derivation: Derivation | None
+    forward: Mapping[str, Formula]
+
+    @property
+    def orders(self) -> tuple[Formula, ...]:
+        """Formulas with the outputs wanted, in every declared order of evaluation."""
+        return (self.reference,) if self.claimed is None else (self.reference, self.claimed)
+
+    @cached_property
+    def _divisors(self) -> tuple[Node, ...]:
+        """Denominators that depend on sizes alone."""
+        formulas = (self.primal, *self.orders)
+        found = dict.fromkeys(
+            node.inputs[-1] if node.operation == "divide" else node.inputs[0]
+            for formula in formulas
+            for node in formula.nodes()
+            if node.operation == "divide" or (node.operation == "power" and node.parameter < 0)
+        )
+        return tuple(
+            node
+            for node in found
+            if all(n.operation != "input" for n in Formula("", {}, (node,), {}).nodes())
+        )
+
+    def allows(self, binding: Binding) -> bool:
+        """Whether the claim speaks of these sizes: none negative, no division by a size of zero."""
+        sizes = [size.at(binding) for node in self.primal.inputs.values() for size in node.shape]
+        if any(size < 0 for size in sizes):
+            return False
+        # The value of an empty denominator array is no obstacle, a zero in it is.
+        denominators = Formula("denominators", {}, self._divisors, {})
+        return all(bool(np.all(e.value != 0)) for e in evaluate_sizes(denominators, binding))
+
+
+def evaluate_sizes(formula: Formula, binding: Binding) -> tuple[Enclosure, ...]:
+    """Values of a formula of sizes and literals; a zero denominator further down gives infinity."""
+    bare = Formula(formula.name, {}, tuple(_unspread(o) for o in formula.outputs), {})
+    return evaluate(bare, {}, binding)
+
+
+def _unspread(node: Node) -> Node:
+    """The 0-d number behind a broadcast, so that zero-size targets keep their denominator."""
+    return _unspread(node.inputs[0]) if node.operation == "broadcast" else node
+
+
+def prepare(claim: Claim, ranks: Mapping[str, int]) -> Prepared:
+    """Trace a claim's formulas at these ranks and derive what it speaks of.
+
+    Raises ClaimError, with the claim's id, if a formula can't be traced or shapes disagree.
+    """
+    try:
+        return _prepare(claim, ranks)
+    except FormulaError as error:
+        raise ClaimError(f"claim {claim.id!r}: {error}") from error
+
+
+def _prepare(claim: Claim, ranks: Mapping[str, int]) -> Prepared:
+    shapes = claim.domain.expand(ranks)
+    statement = claim.statement
+    match statement:
+        case Gradient():
+            primal = trace(statement.of, shapes)
+            derivation = derive(primal, statement.wrt_names)
+            claimed = trace(statement.equals, shapes)
+            _same_shapes(derivation.gradients, claimed, "the gradient", "the closed form")
+            forward = {name: push_forward(primal, name, _TANGENT) for name in derivation.wrt}
+            reference = derivation.gradients
+            return Prepared(claim, ranks, primal, reference, claimed, derivation, forward)
+        case Equal():
+            left, right = trace(statement.left, shapes), trace(statement.right, shapes)
+            _same_shapes(left, right, "the left side", "the right side")
+            return Prepared(claim, ranks, left, left, right, None, {})
+        case AtMost():
+            formula = trace(statement.of, shapes)
+            return Prepared(claim, ranks, formula, formula, None, None, {})
+
+
+def _same_shapes(one: Formula, other: Formula, what: str, which: str) -> None:
+    if len(one.outputs) != len(other.outputs):
+        raise FormulaError(
+            f"{what} is {len(one.outputs)} array(s), {which} `{other.name}` {len(other.outputs)}"
+        )
+    for a, b in zip(one.outputs, other.outputs, strict=True):
+        if a.shape != b.shape:
+            raise FormulaError(
+                f"{what} has shape {shape_text(a.shape)}, but {which} `{other.name}` "
+                f"has shape {shape_text(b.shape)}; they have to agree for every size"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """What a claim wants on one example: values, what is allowed per dtype, and the envelope.
+
+    Arrays have the output's shape. `allowed[dtype]` is the largest bound over the declared orders,
+    plus the reference's own error; beyond it and within `envelope[dtype]` lie backward-stable
+    evaluations of the same function.
+    """
+
+    value: Array
+    error: Array
+    allowed: Mapping[str, Array]
+    envelope: Mapping[str, Array]
+
+
+def wanted(
+    prepared: Prepared,
+    inputs: Mapping[str, Array],
+    binding: Binding,
+    dtype: str,
+    *,
+    what: Literal["claim", "forward", "value"] = "claim",
+) -> tuple[Want, ...]:
+    """Evaluate what is wanted, with its bounds in one dtype, on inputs that are exact in it.
+
+    `what` is "claim" for the value the claim speaks of, "forward" for the same computed by forward
+    mode (whose order of evaluation has another bound), "value" for the primal formula's own value.
+    """
+    batch = {name: array[None] for name, array in inputs.items()}
+    if what == "value":
+        return _wanted((prepared.primal,), None, batch, binding, dtype)
+    forward = _forward_bounds(prepared, batch, binding, dtype) if what == "forward" else None
+    return _wanted(prepared.orders, forward, batch, binding, dtype)
+
+
+def _wanted(
+    orders: tuple[Formula, ...],
+    forward: list[Array] | None,
+    batch: Mapping[str, Array],
+    binding: Binding,
+    dtype: str,
+) -> tuple[Want, ...]:
+    roundings = float(max(rounding_count(formula) for formula in orders))
+    found = [evaluate(formula, batch, binding, dtypes=(dtype,)) for formula in orders]
+    wide = [
+        evaluate(formula, batch, binding, dtypes=(dtype,), input_roundings=roundings)
+        for formula in orders
+    ]
+    wants: list[Want] = []
+    for k, reference in enumerate(found[0]):
+        value, error = reference.value[0], reference.error[0]
+        bounds = [order[k].bounds[dtype][0] for order in found]
+        bounds += [] if forward is None else [forward[k]]
+        allowed = _largest(bounds, value) + error
+        envelope = _largest([order[k].bounds[dtype][0] for order in wide], value) + allowed
+        wants.append(Want(value, error, {dtype: allowed}, {dtype: envelope}))
+    return tuple(wants)
+
+
+def _largest(bounds: list[Array], like: Array) -> Array:
+    return np.maximum.reduce([np.broadcast_to(bound, like.shape) for bound in bounds])
+
+
+def _forward_bounds(
+    prepared: Prepared, batch: Mapping[str, Array], binding: Binding, dtype: str
+) -> list[Array]:
+    """Bounds of forward mode: one directional derivative per element of the input."""
+    bounds: list[Array] = []
+    for name, formula in prepared.forward.items():
+        shape = batch[name].shape[1:]
+        count = int(np.prod(shape, dtype=np.int64))
+        basis = np.eye(count).reshape((count, *shape))
+        (found,) = evaluate(formula, {**batch, _TANGENT: basis}, binding, dtypes=(dtype,))
+        bounds.append(np.broadcast_to(found.bounds[dtype], (count,)).reshape(shape))
+    return bounds

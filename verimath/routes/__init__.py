@@ -1,0 +1,97 @@
+"""Independent ways to the value of a claim: which there are, and how one is run on an example.
+
+`cells` lists route x backend x dtype without running or importing anything heavy. Formulas and
+numeric routes run in `execute`; `autograd` holds torch's two modes, `symbolic` sympy's derivation.
+None of them imports the reference's derivation or its bounds (an import contract).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from verimath.backends import Backend
+from verimath.claim import AtMost, Claim, Equal, Function, Gradient, Library, Route
+
+Kind = Literal["formula", "numeric", "reverse", "forward", "value", "sympy"]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A route as it is run; `kind` says how, `side` whose word it is."""
+
+    name: str
+    kind: Kind
+    function: Function
+    libraries: tuple[Library, ...]
+    dtypes: tuple[str, ...] = ("float64", "float32")
+    side: Literal["claim", "reference", "candidate"] = "reference"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One way on one backend in one dtype."""
+
+    way: Way
+    backend: Backend
+    dtype: str
+
+
+_ALL: tuple[Library, ...] = ("numpy", "torch")
+
+
+def implied_ways(claim: Claim) -> tuple[Way, ...]:
+    """The routes that every claim of this kind has, before those it declares."""
+    match claim.statement:
+        case Gradient(of=of, equals=equals):
+            return (
+                Way("sympy", "sympy", of, ("numpy",), ("float64",)),
+                Way("closed form", "formula", equals, _ALL, side="claim"),
+                Way("torch reverse mode", "reverse", of, ("torch",)),
+                Way("torch forward mode", "forward", of, ("torch",)),
+            )
+        case Equal(left=left, right=right):
+            return (
+                Way("sympy", "sympy", left, ("numpy",), ("float64",)),
+                Way("left side", "formula", left, _ALL),
+                Way("right side", "formula", right, _ALL, side="claim"),
+            )
+        case AtMost(of=of):
+            return (
+                Way("sympy", "sympy", of, ("numpy",), ("float64",), side="claim"),
+                Way("formula", "formula", of, _ALL, side="claim"),
+            )
+
+
+_MODES: tuple[tuple[Kind, str], ...] = (
+    ("value", "value"),
+    ("reverse", "reverse mode"),
+    ("forward", "forward mode"),
+)
+
+
+def declared_ways(routes: Sequence[Route], *, side: Literal["reference", "candidate"]) -> list[Way]:
+    """The ways of routes that a claim declares or a caller brings."""
+    ways: list[Way] = []
+    for route in routes:
+        if route.kind == "numeric":
+            ways.append(Way(route.name, "numeric", route.function, (route.library,), side=side))
+        else:
+            ways += [
+                Way(f"{route.name}: {suffix}", kind, route.function, ("torch",), side=side)
+                for kind, suffix in _MODES
+            ]
+    return ways
+
+
+def cells(
+    ways: Sequence[Way], backends: Sequence[Backend], dtypes: Sequence[str]
+) -> tuple[Cell, ...]:
+    """Every way on every backend of its libraries, in every dtype that both know."""
+    return tuple(
+        Cell(way, backend, dtype)
+        for way in ways
+        for backend in backends
+        if backend.library in way.libraries and (way.kind != "sympy" or backend.name == "numpy")
+        for dtype in dtypes
+        if dtype in way.dtypes
+    )

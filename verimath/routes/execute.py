@@ -1,0 +1,76 @@
+"""Running a route on one example: put the arrays there, call, fetch what comes back."""
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verimath.backends import Backend, Fetched
+from verimath.routes import Cell
+
+Inputs = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a route returned on one example, or why it returned nothing usable."""
+
+    results: tuple[Fetched, ...] = ()
+    error: str | None = None
+    mutated: str | None = None  # the input that changed under the route's hands
+
+
+def execute(cell: Cell, inputs: Inputs, wrt: Sequence[str]) -> Outcome:
+    """Run a cell's function on inputs of its dtype; an exception is an outcome, not a crash."""
+    backend = cell.backend
+    arrays = {name: backend.put(array) for name, array in inputs.items()}
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            # An overflow in the code under test is a number to judge, not a crash.
+            warnings.simplefilter("ignore")
+            returned = _call(cell, arrays, wrt)
+        # One value may be returned bare; several come as a tuple or list.
+        values = returned if isinstance(returned, tuple | list) else (returned,)
+        results = tuple(backend.fetch(value) for value in values)
+    except Exception as error:  # noqa: BLE001 - whatever the code under test raises is its verdict
+        return Outcome(error=f"{type(error).__name__}: {error}".strip())
+    return Outcome(results, None, _mutated(backend, arrays, inputs))
+
+
+def _call(cell: Cell, arrays: Mapping[str, Any], wrt: Sequence[str]) -> Any:
+    function = cell.way.function
+    match cell.way.kind:
+        case "formula":
+            return _as_standard(function, cell.backend)(*arrays.values())
+        case "numeric" | "value":
+            return function(*arrays.values())
+        case _:
+            from verimath.routes import autograd
+
+            primal = _as_standard(function, cell.backend) if _is_formula(cell) else function
+            mode = autograd.reverse if cell.way.kind == "reverse" else autograd.forward
+            return mode(primal, arrays, wrt)
+
+
+def _is_formula(cell: Cell) -> bool:
+    """Implied routes differentiate the claim's formula; a candidate's are its own torch code."""
+    return cell.way.name in ("torch reverse mode", "torch forward mode")
+
+
+def _as_standard(function: Callable[..., Any], backend: Backend) -> Callable[..., Any]:
+    def call(*arrays: Any) -> Any:
+        result = function(*(backend.standard(array) for array in arrays))
+        return getattr(result, "tensor", result)
+
+    return call
+
+
+def _mutated(backend: Backend, arrays: Mapping[str, Any], inputs: Inputs) -> str | None:
+    for name, array in inputs.items():
+        now = backend.fetch(arrays[name]).array
+        if now.shape != array.shape or now.tobytes() != np.asarray(array).tobytes():
+            return name
+    return None
