@@ -5,7 +5,7 @@ The command line, the tests and the notebook call `run`, `check` or `verify`; no
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import product
 from typing import Any
@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from verimath.backends import DTYPES, Backend, Fetched, select_backends
+from verimath.backends import DTYPES, Backend, Fetched, get_backend, select_backends
 from verimath.claim import AtMost, Claim, Equal, Function, Gradient, Route, numeric
 from verimath.domain import Domain
 from verimath.environment import environment
 from verimath.errors import UsageError, VerificationError
 from verimath.examples import Example, Plan, axis_names, draw_examples, simplest_failure
 from verimath.formula.latex import statement_tex
-from verimath.judge import Judgement, judge, judge_bound, worse
+from verimath.judge import Finding, Judgement, judge, judge_bound, worse
 from verimath.outcome import outcome_of, summarise
 from verimath.prepare import Prepared, Want, prepare, wanted
 from verimath.proof import LARGEST_EXPLICIT, explicit_symbols, prove
@@ -35,7 +35,7 @@ from verimath.report.record import (
     Timing,
     Verdict,
 )
-from verimath.report.text import explanation_text, verdict_text
+from verimath.report.text import PHRASES, explanation_text, verdict_text
 from verimath.reproduce import script
 from verimath.routes import Cell, Way, cells, declared_ways, implied_ways, symbolic
 from verimath.routes.execute import execute
@@ -44,7 +44,13 @@ from verimath.shrink import shrink
 
 DEFAULT_EXAMPLES = 80
 DEFAULT_SEED = 0
+_LARGEST_SHOWN = 200  # elements
 _EXPLICIT_SHAPES = 3  # shapes per rank at which the symbolic comparison is made
+
+_REASONS = {
+    "value": "another value than wanted",
+    "nonfinite": "NaN or infinity where a finite number is wanted",
+}
 
 Progress = Callable[[str], None]
 
@@ -106,18 +112,25 @@ def verify(
 def _names(value: str | Sequence[str] | None) -> tuple[str, ...] | None:
     if value is None:
         return None
-    return tuple(value.split(",")) if isinstance(value, str) else tuple(value)
+    names = value.split(",") if isinstance(value, str) else value
+    return tuple(name.strip() for name in names)
 
 
 def _as_routes(
     candidates: Sequence[Function | Route], claim: Claim, backends: Sequence[str] | None
 ) -> tuple[Route, ...]:
-    torch_only = bool(backends) and all(name.startswith("torch") for name in backends or ())
-    taken = [route.name for route in claim.routes]
+    named = [get_backend(name) for name in backends or () if name != "all"]
+    torch_only = bool(named) and all(backend.library == "torch" for backend in named)
+    taken = [way.name for way in _declared(claim)]
     routes: list[Route] = []
     for candidate in candidates:
         if isinstance(candidate, Route):
             route = candidate
+            if route.kind == "autograd" and not isinstance(claim.statement, Gradient):
+                raise UsageError(
+                    f"candidate {route.name!r} is an autograd route, but {claim.id} claims no "
+                    "gradient; pass a function, or numeric(name, function)"
+                )
         elif isinstance(candidate, type) or not callable(candidate):
             raise UsageError(
                 f"candidate {candidate!r} is no function; wanted a function of "
@@ -129,9 +142,18 @@ def _as_routes(
             while name in taken:
                 name += "'"
             route = numeric(name, candidate, library="torch" if torch_only else "numpy")
-        taken.append(route.name)
+        names = [way.name for way in declared_ways([route], side="candidate")]
+        clash = next((name for name in names if name in taken), None)
+        if clash is not None:
+            raise UsageError(f"two routes are called {clash!r}; give the candidate another name")
+        taken += names
         routes.append(route)
     return tuple(routes)
+
+
+def _declared(claim: Claim) -> tuple[Way, ...]:
+    """The ways that a claim has by itself."""
+    return (*implied_ways(claim), *declared_ways(claim.routes, side="reference"))
 
 
 def run(
@@ -236,8 +258,7 @@ class _ClaimRun:
             ranks: prepare(claim, dict(ranks)) for ranks in _rank_choices(claim.domain)
         }
         self.ways = (
-            *implied_ways(claim),
-            *declared_ways(claim.routes, side="reference"),
+            *_declared(claim),
             *declared_ways(candidates, side="candidate"),
         )
         self.examples = draw_examples(
@@ -296,6 +317,8 @@ class _ClaimRun:
             if cell.way.kind == "sympy" and not self._explicit(example):
                 continue
             judgement = self._judge(cell, example, number)
+            if judgement.status is Status.SKIPPED:
+                return _verdict(cell, Status.SKIPPED, reason=judgement.reason)
             tally.add(judgement)
             if judgement.status in (Status.WRONG, Status.ERROR):
                 return self._failing(cell, example, tally)
@@ -325,6 +348,8 @@ class _ClaimRun:
             results = self._run_sympy(example, inputs)
         else:
             outcome = execute(cell, inputs, self._wrt)
+            if outcome.lacking is not None:
+                return Judgement(Status.SKIPPED, None, outcome.lacking)
             if outcome.error is not None:
                 return Judgement(Status.ERROR, "raises", outcome.error)
             results = outcome.results
@@ -388,11 +413,15 @@ class _ClaimRun:
         )
         smallest = shrink(_simpler_of(found, example), fails, self.domain)
         judgement = self._judge(cell, smallest)
+        if judgement.status is not kind:
+            reason = "it failed, and passed when it was called again with the same input"
+            judgement = replace(tally.judgement, defect="nondeterministic", reason=reason)
+            smallest = example
         return _verdict(
             cell,
             kind,
             defect=judgement.defect,
-            reason=judgement.reason or "another value than wanted",
+            reason=judgement.reason or _REASONS.get(judgement.defect or "value"),
             examples=tally.examples,
             elements=tally.elements,
             worst_ratio=tally.worst_ratio,
@@ -403,25 +432,30 @@ class _ClaimRun:
         inputs = example.cast(self.domain, cell.dtype)
         want = self._want(cell, example, inputs, None)
         finding = judgement.finding
+        statement = self.claim.statement
+        bound = statement.bound if isinstance(statement, AtMost) else None
         title = (
-            f"{self.claim.id}: {cell.way.name} on {cell.backend.name} {cell.dtype} is "
-            f"{judgement.status.value}"
+            f"{self.claim.id}: {cell.way.name} on {cell.backend.name} {cell.dtype} "
+            f"{PHRASES[judgement.status]}"
         )
         return Counterexample(
             sizes=dict(example.sizes),
             inputs=tuple(_array_record(name, array) for name, array in inputs.items()),
             differing=finding.differing if finding else 0,
             compared=finding.compared if finding else 0,
-            output=self._output_name(finding.output if finding else 0, cell),
+            output=self._output_name(finding, cell),
             index=finding.index if finding else (),
             got=finding.got if finding else float("nan"),
             want=finding.want if finding else float("nan"),
             allowed=finding.allowed if finding else float("nan"),
-            script=script(title=title, cell=cell, inputs=inputs, wrt=self._wrt, want=want),
+            script=script(
+                title=title, cell=cell, inputs=inputs, wrt=self._wrt, want=want, bound=bound
+            ),
         )
 
-    def _output_name(self, number: int, cell: Cell) -> str:
+    def _output_name(self, finding: Finding | None, cell: Cell) -> str:
         statement = self.claim.statement
+        number = finding.output if finding else 0
         match statement:
             case Gradient() if cell.way.kind != "value":
                 return f"gradient in {statement.wrt_names[number]}"
@@ -429,8 +463,9 @@ class _ClaimRun:
                 return "value"
             case Equal():
                 return f"result {number + 1}" if number else "result"
-            case AtMost():
-                return "absolute value"
+            case AtMost(bound=bound):
+                beyond = finding is not None and (finding.want, finding.allowed) == (bound, 0)
+                return "absolute value, to be at most what is wanted," if beyond else "value"
 
     # --- proof and mutants ---
 
@@ -540,12 +575,18 @@ def _each(change: Callable[[Any], Any], result: Any) -> Any:
     return tuple(map(change, result)) if isinstance(result, tuple) else change(result)
 
 
+def _array_text(array: NDArray[Any]) -> str:
+    """Nested lists of the shortest decimals that read back as the same numbers."""
+    if array.ndim:
+        return f"[{', '.join(_array_text(row) for row in array)}]"
+    return str(array[()]).removesuffix(".0")
+
+
 def _array_record(name: str, array: NDArray[Any]) -> Array:
-    text = np.array2string(np.asarray(array), separator=", ", threshold=200).replace("\n", "")
     return Array(
         name=name,
         shape=tuple(array.shape),
         dtype=array.dtype.name,
-        text=text,
+        text=_array_text(array) if array.size <= _LARGEST_SHOWN else f"{array.size} numbers",
         hex=tuple(float(x).hex() for x in array.ravel()),
     )

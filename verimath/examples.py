@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+from hypothesis.errors import Flaky
 from numpy.typing import NDArray
 
 from verimath.domain import Domain, Input
@@ -207,7 +208,7 @@ def simplest_failure(
     count: int,
     entropy: int,
 ) -> Example | None:
-    """Hypothesis's smallest plan whose example fails, or None if it meets none."""
+    """Hypothesis's smallest plan whose example fails, or None if it meets none (again)."""
     smallest: list[Example] = []
 
     class FailingError(Exception):
@@ -220,7 +221,8 @@ def simplest_failure(
                 smallest[:] = [example]
                 raise FailingError
 
-    with suppress(FailingError):
+    # A flaky failure is one too: the caller sees whether its example fails again.
+    with suppress(FailingError, Flaky):
         _run(domain, test, count=count, entropy=entropy, phases=(Phase.generate, Phase.shrink))
     return smallest[0] if smallest else None
 

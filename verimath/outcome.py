@@ -15,6 +15,7 @@ from verimath.report.record import (
     Summary,
     Verdict,
 )
+from verimath.report.text import PHRASES
 from verimath.routes import Way
 
 
@@ -37,26 +38,50 @@ def outcome_of(
     if proof.label == "none" and proof.certificate:
         return "not_as_expected", proof.certificate
     if claim.expected == "refuted":
-        outcome, reason = _outcome_of_false(refuted, outvoted)
+        outcome, reason = _outcome_of_false(refuted, outvoted, proof)
     elif refuted and not outvoted and any(v.status is Status.PASS for v in independent):
         agreeing = ", ".join(dict.fromkeys(v.route for v in independent if v.status is Status.PASS))
-        return "not_as_expected", f"the claim is the odd one out: {agreeing} agree on another value"
+        return (
+            "not_as_expected",
+            f"the claim is the odd one out: another value comes from {agreeing}",
+        )
     elif _bad(claimed) or outvoted:
         first = [*outvoted, *_bad(claimed)][0]
-        return "not_as_expected", (
-            f"{first.route} on {first.backend} {first.dtype} is {first.status.value}"
-        )
+        return "not_as_expected", _sentence(first)
+    elif proof.label == "refuted":
+        return "not_as_expected", f"refuted exactly: {proof.certificate}"
     else:
         outcome, reason = _outcome_of_true(claimed, mutants)
     bad = _bad(of.get("candidate", []))
     if bad and outcome != "not_as_expected":
-        first = bad[0]
-        where = f"{first.backend} {first.dtype}"
-        return "not_as_expected", f"candidate `{first.route}` is {first.status.value} on {where}"
-    undecided = [v for v in of.get("candidate", []) if v.status is Status.INCONCLUSIVE]
-    if undecided and outcome == "as_expected":
-        return "undecided", f"candidate `{undecided[0].route}`: {undecided[0].reason}"
+        return "not_as_expected", f"candidate {_sentence(bad[0])}"
+    if outcome == "as_expected":
+        for way in ways:
+            open_ = _open_reason(way, verdicts) if way.side == "candidate" else None
+            if open_ is not None:
+                return "undecided", f"candidate `{way.name}`: {open_}"
     return outcome, reason
+
+
+def _open_reason(way: Way, verdicts: Sequence[Verdict]) -> str | None:
+    """Why a candidate's way is undecided, or None if it isn't.
+
+    A candidate that was never run is undecided; a capability that it lacks is no fault.
+    """
+    own = [v for v in verdicts if v.route == way.name]
+    if not own:
+        return f"it was not run, because it needs a {' or '.join(way.libraries)} backend"
+    for verdict in own:
+        if verdict.status is Status.INCONCLUSIVE:
+            return verdict.reason
+    if way.kind != "forward" and all(v.status is Status.SKIPPED for v in own):
+        return f"it was not run: {own[0].reason}"
+    return None
+
+
+def _sentence(verdict: Verdict) -> str:
+    place = f"{verdict.backend} {verdict.dtype}"
+    return f"`{verdict.route}` {PHRASES[verdict.status]} on {place}"
 
 
 def _bad(verdicts: Sequence[Verdict]) -> list[Verdict]:
@@ -64,23 +89,25 @@ def _bad(verdicts: Sequence[Verdict]) -> list[Verdict]:
 
 
 def _outcome_of_false(
-    refuted: Sequence[Verdict], outvoted: Sequence[Verdict]
+    refuted: Sequence[Verdict], outvoted: Sequence[Verdict], proof: Proof
 ) -> tuple[Outcome, str]:
     if outvoted:
-        first = outvoted[0]
-        return "not_as_expected", f"{first.route} on {first.backend} is {first.status.value}"
+        return "not_as_expected", _sentence(outvoted[0])
     if refuted:
         return "as_expected", "refuted, as expected: see the counterexample"
+    if proof.label == "refuted":
+        return "as_expected", f"refuted, as expected: {proof.certificate}"
     return "not_as_expected", "expected to be refuted, but no counterexample was found"
 
 
 def _outcome_of_true(claimed: Sequence[Verdict], mutants: Sequence[Mutant]) -> tuple[Outcome, str]:
     survivors = [mutant.name for mutant in mutants if mutant.killed_by is None]
     if survivors:
-        return "not_as_expected", f"mutant(s) survived: {', '.join(survivors)}"
+        plural = "mutants" if len(survivors) > 1 else "mutant"
+        return "not_as_expected", f"surviving {plural}: {', '.join(survivors)}"
     passing = [v for v in claimed if v.status in (Status.PASS, Status.LESS_ACCURATE)]
     if not passing:
-        return "undecided", "nothing was compared: every verdict on the claim is open or skipped"
+        return "undecided", "nothing was compared: every route of the claim is open or skipped"
     return "as_expected", "holds on every route that ran"
 
 

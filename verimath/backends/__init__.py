@@ -39,6 +39,7 @@ class Backend:
     put: Callable[[NDArray[Any]], Any]
     fetch: Callable[[Any], Fetched]
     standard: Callable[[Any], Any]
+    device: str = "cpu"
 
 
 _BUILT_IN = {
@@ -87,4 +88,7 @@ def select_backends(names: Sequence[str] | None) -> tuple[Backend, ...]:
 
 def describe(value: Any) -> str:
     """What something that should have been an array is, for error messages."""
-    return "None" if value is None else f"a {type(value).__name__}"
+    if value is None:
+        return "None"
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"

@@ -131,6 +131,7 @@ def torch_backend(name: str, device: str) -> Backend:
         put=put,
         fetch=fetch,
         standard=StandardTensor,
+        device=device,
     )
 
 

@@ -11,13 +11,22 @@ SYMBOLS = {
     Status.SKIPPED: "–",
 }
 
+PHRASES = {
+    Status.PASS: "passes",
+    Status.LESS_ACCURATE: "is less accurate than it should be",
+    Status.WRONG: "is wrong",
+    Status.INCONCLUSIVE: "is inconclusive",
+    Status.ERROR: "fails",
+    Status.SKIPPED: "was skipped",
+}
+
 _LABEL = 22
 
 
 def verdict_text(claim: ClaimRecord, verdict: Verdict) -> str:
     """A verdict as a person wants to read it: what, where, by how much, what was allowed."""
     place = f"`{verdict.route}` on {verdict.backend} {verdict.dtype}"
-    lines = [f"{claim.id}: {place} is {verdict.status.value}"]
+    lines = [f"{claim.id}: {place} {PHRASES[verdict.status]}"]
     if verdict.reason:
         lines.append(_row("why", verdict.reason))
     found = verdict.counterexample
@@ -26,20 +35,23 @@ def verdict_text(claim: ClaimRecord, verdict: Verdict) -> str:
         values = "   ".join(f"{array.name}={array.text}" for array in found.inputs)
         lines.append(_row("smallest example", f"{sizes}   {values}".strip()))
         if found.differing:
-            lines.append(_row("elements that differ", f"{found.differing} of {found.compared}"))
-            where = f"{found.output}, element {found.index}" if found.index else found.output
+            differing = f"{found.differing} of {found.compared}"
+            lines.append(_row("elements that differ", differing))
+            where = f"{found.output}{_place(found.index)}"
             lines.append(_row("worst", f"{where}: got {found.got!r}, wanted {found.want!r}"))
-            lines.append(
-                _row(
-                    "allowed there",
-                    f"{found.allowed:.3g} (derived rounding bound of {verdict.dtype})",
-                )
-            )
+            bound = f"the rounding bound derived for {verdict.dtype}"
+            lines.append(_row("allowed there", f"an error of {found.allowed:.3g}, {bound}"))
     return "\n".join(lines)
 
 
+def _place(index: tuple[int, ...]) -> str:
+    """Where in an array, as one would index it; nothing for a single number."""
+    return f" at {list(index)}" if index else ""
+
+
 def _row(label: str, text: str) -> str:
-    return f"  {label:<{_LABEL}}{text}"
+    """A label and its text; further lines of the text are indented as the first."""
+    return f"  {label:<{_LABEL}}{text.strip()}".replace("\n", f"\n{' ' * (_LABEL + 2)}")
 
 
 def summary_text(report: Report) -> str:

@@ -25,6 +25,7 @@ class Way:
     libraries: tuple[Library, ...]
     dtypes: tuple[str, ...] = ("float64", "float32")
     side: Literal["claim", "reference", "candidate"] = "reference"
+    standard: bool = False  # a formula of the claim, written against the array API standard
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +46,20 @@ def implied_ways(claim: Claim) -> tuple[Way, ...]:
         case Gradient(of=of, equals=equals):
             return (
                 Way("sympy", "sympy", of, ("numpy",), ("float64",)),
-                Way("closed form", "formula", equals, _ALL, side="claim"),
-                Way("torch reverse mode", "reverse", of, ("torch",)),
-                Way("torch forward mode", "forward", of, ("torch",)),
+                Way("closed form", "formula", equals, _ALL, side="claim", standard=True),
+                Way("torch reverse mode", "reverse", of, ("torch",), standard=True),
+                Way("torch forward mode", "forward", of, ("torch",), standard=True),
             )
         case Equal(left=left, right=right):
             return (
                 Way("sympy", "sympy", left, ("numpy",), ("float64",)),
-                Way("left side", "formula", left, _ALL),
-                Way("right side", "formula", right, _ALL, side="claim"),
+                Way("left side", "formula", left, _ALL, standard=True),
+                Way("right side", "formula", right, _ALL, side="claim", standard=True),
             )
         case AtMost(of=of):
             return (
                 Way("sympy", "sympy", of, ("numpy",), ("float64",), side="claim"),
-                Way("formula", "formula", of, _ALL, side="claim"),
+                Way("formula", "formula", of, _ALL, side="claim", standard=True),
             )
 
 

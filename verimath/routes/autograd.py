@@ -10,12 +10,18 @@ from torch.autograd import forward_ad
 def reverse(
     function: Callable[..., Any], arrays: Mapping[str, torch.Tensor], wrt: Sequence[str]
 ) -> tuple[torch.Tensor, ...]:
-    """Gradients by `torch.autograd.grad`. Raises what torch raises, and TypeError for no tensor."""
+    """Gradients by `torch.autograd.grad`; zero where the value doesn't depend on an input.
+
+    Raises what torch raises, and TypeError for a result that is no 0-d tensor.
+    """
     leaves = {
         name: array.detach().clone().requires_grad_(name in wrt) for name, array in arrays.items()
     }
     value = _scalar(function(*leaves.values()))
-    return torch.autograd.grad(value, [leaves[name] for name in wrt], materialize_grads=True)
+    sources = [leaves[name] for name in wrt]
+    if not value.requires_grad:
+        return tuple(torch.zeros_like(source) for source in sources)
+    return torch.autograd.grad(value, sources, materialize_grads=True)
 
 
 def forward(

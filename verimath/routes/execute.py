@@ -20,6 +20,7 @@ class Outcome:
 
     results: tuple[Fetched, ...] = ()
     error: str | None = None
+    lacking: str | None = None  # an optional capability that the code doesn't have
     mutated: str | None = None  # the input that changed under the route's hands
 
 
@@ -34,30 +35,26 @@ def execute(cell: Cell, inputs: Inputs, wrt: Sequence[str]) -> Outcome:
             returned = _call(cell, arrays, wrt)
         # One value may be returned bare; several come as a tuple or list.
         values = returned if isinstance(returned, tuple | list) else (returned,)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - what the code raises is its verdict
+        if isinstance(error, NotImplementedError) and cell.way.kind == "forward":
+            return Outcome(lacking=f"no forward mode: {error}")
+        return Outcome(error=f"{type(error).__name__}: {error}".removesuffix(": "))
+    try:
         results = tuple(backend.fetch(value) for value in values)
-    except Exception as error:  # noqa: BLE001 - whatever the code under test raises is its verdict
-        return Outcome(error=f"{type(error).__name__}: {error}".strip())
-    return Outcome(results, None, _mutated(backend, arrays, inputs))
+    except (TypeError, RuntimeError) as error:
+        return Outcome(error=str(error))
+    return Outcome(results, mutated=_mutated(backend, arrays, inputs))
 
 
 def _call(cell: Cell, arrays: Mapping[str, Any], wrt: Sequence[str]) -> Any:
-    function = cell.way.function
-    match cell.way.kind:
-        case "formula":
-            return _as_standard(function, cell.backend)(*arrays.values())
-        case "numeric" | "value":
-            return function(*arrays.values())
-        case _:
-            from verimath.routes import autograd
+    way = cell.way
+    function = _as_standard(way.function, cell.backend) if way.standard else way.function
+    if way.kind not in ("reverse", "forward"):
+        return function(*arrays.values())
+    from verimath.routes import autograd
 
-            primal = _as_standard(function, cell.backend) if _is_formula(cell) else function
-            mode = autograd.reverse if cell.way.kind == "reverse" else autograd.forward
-            return mode(primal, arrays, wrt)
-
-
-def _is_formula(cell: Cell) -> bool:
-    """Implied routes differentiate the claim's formula; a candidate's are its own torch code."""
-    return cell.way.name in ("torch reverse mode", "torch forward mode")
+    mode = autograd.reverse if way.kind == "reverse" else autograd.forward
+    return mode(function, arrays, wrt)
 
 
 def _as_standard(function: Callable[..., Any], backend: Backend) -> Callable[..., Any]:

@@ -7,6 +7,7 @@ wanted value, and `numeric_value` runs them through lambdify on numbers.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import index as as_integer
 from typing import Any
 
 import mpmath
@@ -113,7 +114,8 @@ def _cells(value: Any) -> Objects:
     if isinstance(value, list | tuple):
         rows = [_cells(row) for row in value]
         return np.asarray([row.tolist() for row in rows], dtype=object)
-    number = exact_literal(value) if isinstance(value, float) else sp.Integer(value)
+    # as_integer takes integers of every library and nothing that would have to be rounded.
+    number = exact_literal(value) if isinstance(value, float) else sp.Integer(as_integer(value))
     return np.asarray(number, dtype=object)
 
 
@@ -238,7 +240,8 @@ def symbols(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Objects]:
 def _symbol_array(name: str, shape: tuple[int, ...]) -> Objects:
     cells = np.empty(shape, dtype=object)
     for index in np.ndindex(*shape):
-        cells[index] = sp.Symbol("_".join([name, *map(str, index)]), real=True)
+        place = f"[{', '.join(map(str, index))}]" if shape else ""
+        cells[index] = sp.Symbol(f"{name}{place}", real=True)
     return cells
 
 
@@ -277,6 +280,8 @@ class Lambdified:
     shapes: tuple[tuple[int, ...], ...]
     run: Callable[..., Any]
     order: tuple[str, ...]
+    arguments: tuple[sp.Symbol, ...]
+    elements: tuple[sp.Expr, ...]
 
 
 def lambdify(statement: Statement, shapes: Mapping[str, tuple[int, ...]]) -> Lambdified:
@@ -286,21 +291,40 @@ def lambdify(statement: Statement, shapes: Mapping[str, tuple[int, ...]]) -> Lam
     arguments = [cell for cells in inputs.values() for cell in cells.ravel()]
     flat = [cell for cells in outputs for cell in cells.ravel()]
     run = sp.lambdify(arguments, flat, modules="mpmath", cse=True)
-    return Lambdified(tuple(cells.shape for cells in outputs), run, tuple(inputs))
+    shapes_out = tuple(cells.shape for cells in outputs)
+    return Lambdified(shapes_out, run, tuple(inputs), tuple(arguments), tuple(flat))
 
 
 def numeric_value(
     lambdified: Lambdified, inputs: Mapping[str, NDArray[Any]]
 ) -> tuple[NDArray[np.float64], ...]:
-    """The value on numbers: every float is taken exactly, the result is rounded once."""
+    """The value on numbers: every float is taken exactly, the result is rounded once.
+
+    NaN where the expression has no real value, as at a division by zero.
+    """
     with mpmath.workprec(_PRECISION):
         arguments = [
             mpmath.mpf(float(x)) for name in lambdified.order for x in inputs[name].ravel()
         ]
-        flat = [float(x) for x in lambdified.run(*arguments)]
+        try:
+            flat = [_real(x) for x in lambdified.run(*arguments)]
+        except ZeroDivisionError:
+            flat = [_alone(lambdified, element, arguments) for element in lambdified.elements]
     results: list[NDArray[np.float64]] = []
     for shape in lambdified.shapes:
         size = int(np.prod(shape, dtype=np.int64))
         results.append(np.asarray(flat[:size], dtype=np.float64).reshape(shape))
         flat = flat[size:]
     return tuple(results)
+
+
+def _real(value: Any) -> float:
+    return float("nan") if isinstance(value, mpmath.mpc) and value.imag else float(value.real)
+
+
+def _alone(lambdified: Lambdified, element: sp.Expr, arguments: Sequence[Any]) -> float:
+    """One element by itself, so that a division by zero costs no other element its value."""
+    try:
+        return _real(sp.lambdify(lambdified.arguments, element, modules="mpmath")(*arguments))
+    except ZeroDivisionError:
+        return float("nan")
