@@ -60,6 +60,8 @@ class _Packer:
             return self._defined[id(value)]
         if isinstance(value, tuple | list | set | dict | np.ndarray | np.generic):
             return self._data(value, hint)
+        if isinstance(value, FunctionType) and value.__globals__.get(value.__name__) is value:
+            hint = value.__name__
         if value is None or type(value) in (bool, int, complex, str, bytes):
             return repr(value)
         if type(value) is float:
