@@ -46,10 +46,11 @@ WAYS = tuple(
     Way(name, "formula", squares, ("numpy",), side=side)
     for name, side in (("mine", "claim"), ("other", "reference"), ("theirs", "candidate"))
 )
+NO_PROOF = Proof(label="none")
 KILLED = Mutant(name="m", killed_by="numpy float64")
 
 
-def judged(claim, *, proof=Proof(label="none"), mutants=(KILLED,), **statuses):
+def judged(claim, *, proof=NO_PROOF, mutants=(KILLED,), **statuses):
     verdicts = [
         Verdict(route=route, backend="numpy", dtype="float64", status=status, reason="because")
         for route, status in statuses.items()

@@ -44,7 +44,7 @@ mean_square_2x3 = Claim(
     domain=Domain(x=reals("2 3")),
     statement=Gradient(of=j, wrt="x", equals=lambda x: 2 / 3 * (x + 1)),
     routes=[numeric("by hand", lambda x: 1 / 6 * (4 * (x + 1)))],
-    mutants={"4/3 for 2/3": lambda x: 4 / 3 * (x + 1)},
+    mutants={"the factor 1/6 forgotten": lambda x: 4 * (x + 1)},
 )
 
 # --- chain rule -----------------------------------------------------------------------------
@@ -118,7 +118,7 @@ def _outer_product(w1: Any, x: Any, b1: Any, w2: Any, b2: Any) -> Any:
 
 affine_layers = Claim(
     id="two-affine-layers-gradient",
-    title="Through two affine layers the gradient in w₁ is w₂ᵀ 1 xᵀ: rank one",
+    title="The summed output of two affine layers has the gradient w₂ᵀ 1 xᵀ in w₁: a column times a row",
     source="lecture, L-44",
     domain=Domain(
         w1=reals("h d"), x=reals("d 1"), b1=reals("h 1"), w2=reals("o h"), b2=reals("1 1")
@@ -126,7 +126,7 @@ affine_layers = Claim(
     statement=Gradient(of=y, wrt="w1", equals=_dy_dw1),
     routes=[numeric("by hand", _outer_product)],
     mutants={
-        "mean over w2's rows for their sum": lambda w1, x, b1, w2, b2: (
+        "the mean of w2's rows for their sum": lambda w1, x, b1, w2, b2: (
             _dy_dw1(w1, x, b1, w2, b2) / w2.shape[0]
         ),
         "w1 itself added": lambda w1, x, b1, w2, b2: _dy_dw1(w1, x, b1, w2, b2) + w1,
@@ -138,21 +138,27 @@ affine_layers = Claim(
 
 def _off_rank_one(gradient: Any) -> Any:
     """What is left of the printed matrix after subtracting a product of two vectors."""
-    xp = array_namespace(gradient)
-    column = xp.asarray([[0.1303], [1]], dtype=gradient.dtype, device=gradient.device)
-    row = xp.asarray([[-0.99292, 0.23967, -0.18137]], dtype=gradient.dtype, device=gradient.device)
+    column = _table(gradient, [[0.1303], [1]])
+    row = _table(gradient, [[-0.99292, 0.23967, -0.18137]])
     return gradient - column @ row
+
+
+def _one_digit_changed(gradient: Any) -> Any:
+    """As if -0.1293 were printed in place of -0.1294."""
+    return _off_rank_one(gradient + _table(gradient, [[1e-4, 0, 0], [0, 0, 0]]))
+
+
+def _table(x: Any, values: list[list[float]]) -> Any:
+    return array_namespace(x).asarray(values, dtype=x.dtype, device=x.device)
 
 
 printed_rank_one = Claim(
     id="printed-gradient-rank-one",
-    title="The gradient printed in the lecture is rank one to the printed precision",
+    title="The gradient of w₁ that the lecture prints is a column times a row, up to its last digit",
     source="lecture, L-44",
     domain=Domain(gradient=given([[-0.1294, 0.0312, -0.0236], [-0.9929, 0.2397, -0.1814]])),
     statement=AtMost(of=_off_rank_one, bound=5e-5),
-    mutants={
-        "one printed digit changed": lambda gradient: _off_rank_one(gradient) + 1e-4,
-    },
+    mutants={"one printed digit changed": _one_digit_changed},
 )
 
 # --- X X ------------------------------------------------------------------------------------
@@ -182,7 +188,9 @@ summed_product = Claim(
     routes=[numeric("by hand", _with_ones)],
     mutants={
         "transposed": lambda X: _row_plus_column_sums(X.T),
-        "only the first factor": lambda X: array_namespace(X).sum(X, axis=1)[None, :] + 0 * X,
+        "the second factor held fixed": lambda X: (
+            array_namespace(X).sum(X, axis=1)[None, :] + 0 * X
+        ),
     },
 )
 

@@ -38,7 +38,7 @@ def _row_by_row(X: Any, w: Any, b: Any, y: Any) -> Any:
 
 linear_regression = Claim(
     id="linear-regression-gradients",
-    title="The gradients of mean half squared error are Xᵀ(Xw + b - y)/n in w and its mean in b",
+    title="Mean half squared error has the gradients Xᵀr/n in w and mean(r) in b, where r = Xw + b - y",
     source="lecture, L-51 and L-52",
     domain=_DOMAIN,
     statement=Gradient(of=loss, wrt=("w", "b"), equals=_gradients),
@@ -95,14 +95,14 @@ _train_with_sum = _training_code("sum")
 
 sum_backward_sgd = Claim(
     id="sum-backward-sgd-step",
-    title="l.sum().backward() followed by a division by the batch size is SGD with that rate",
+    title="l.sum().backward() and a division by the batch size make an SGD step at the rate 0.03",
     source="lecture, L-53, repaired",
     domain=_DOMAIN,
     statement=Equal(left=_sum_backward_step, right=_sgd_step),
     routes=[numeric("training code", _train_with_sum, library="torch")],
     mutants={
         "divided by the batch size twice": _mean_backward_step,
-        "the sign of the step": lambda X, w, b, y: tuple(
+        "the step taken uphill": lambda X, w, b, y: tuple(
             2 * p - q for p, q in zip((w, b), _sgd_step(X, w, b, y), strict=True)
         ),
     },
@@ -110,7 +110,7 @@ sum_backward_sgd = Claim(
 
 mean_backward_sgd = Claim(
     id="mean-backward-sgd-step",
-    title="l.mean().backward() followed by a division by the batch size is SGD with that rate",
+    title="l.mean().backward() and a division by the batch size make an SGD step at the rate 0.03",
     source="lecture, L-53",
     domain=_DOMAIN,
     statement=Equal(left=_mean_backward_step, right=_sgd_step),
