@@ -118,7 +118,7 @@ def _outer_product(w1: Any, x: Any, b1: Any, w2: Any, b2: Any) -> Any:
 
 affine_layers = Claim(
     id="two-affine-layers-gradient",
-    title="The summed output of two affine layers has the gradient w₂ᵀ 1 xᵀ in w₁: a column times a row",
+    title="The summed output of two affine layers has the gradient w₂ᵀ 1 xᵀ in w₁",
     source="lecture, L-44",
     domain=Domain(
         w1=reals("h d"), x=reals("d 1"), b1=reals("h 1"), w2=reals("o h"), b2=reals("1 1")
@@ -154,7 +154,7 @@ def _table(x: Any, values: list[list[float]]) -> Any:
 
 printed_rank_one = Claim(
     id="printed-gradient-rank-one",
-    title="The gradient of w₁ that the lecture prints is a column times a row, up to its last digit",
+    title="The printed gradient of w₁ is a column times a row, up to rounding of its digits",
     source="lecture, L-44",
     domain=Domain(gradient=given([[-0.1294, 0.0312, -0.0236], [-0.9929, 0.2397, -0.1814]])),
     statement=AtMost(of=_off_rank_one, bound=5e-5),

@@ -38,7 +38,7 @@ def _row_by_row(X: Any, w: Any, b: Any, y: Any) -> Any:
 
 linear_regression = Claim(
     id="linear-regression-gradients",
-    title="Mean half squared error has the gradients Xᵀr/n in w and mean(r) in b, where r = Xw + b - y",
+    title="Mean half squared error has gradients Xᵀr/n in w and mean(r) in b, r being Xw + b - y",
     source="lecture, L-51 and L-52",
     domain=_DOMAIN,
     statement=Gradient(of=loss, wrt=("w", "b"), equals=_gradients),
