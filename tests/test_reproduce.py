@@ -12,7 +12,6 @@ from array_api_compat import array_namespace
 
 from verimath import AtMost, Claim, Domain, Gradient, Status, autograd, check, given, numeric, reals
 from verimath.claims.autograd import affine_layers, mean_square, sum_of_squares
-from verimath.packing import pack
 
 # Runs a script in a process in which `import verimath` fails.
 WITHOUT_VERIMATH = """
@@ -307,28 +306,7 @@ def test_a_bound_that_is_exceeded():
     assert "wanted at most 4 in absolute value" in result.stdout
 
 
-@pytest.mark.parametrize(
-    "function", [np.frompyfunc(abs, 1, 1), iter([]).__next__, functools.partial(scale), print]
-)
-def test_what_cannot_be_copied_is_refused(function):
-    if function is print:
-        assert pack(function) == ("from builtins import print", "print")
-    else:
-        with pytest.raises(ValueError, match=r"\w"):
-            pack(function)
-
-
 def test_a_stub_claims_no_failure():
     result = run(failing(sum_of_squares, functools.partial(np.multiply, 3)).script)
     assert result.returncode == 2
     assert result.stdout.startswith("put partial here: it could not be copied (")
-
-
-def test_recursion_and_defaults():
-    def power(x, n=FACTOR, *, one=TABLE):
-        return one[0, 1] / 2 * x if n == 1 else x * power(x, n - 1)
-
-    source, name = pack(power)
-    scope = {"np": np}
-    exec(source, scope)
-    assert scope[name](2.0) == 8.0
