@@ -6,6 +6,7 @@ from array_api_compat import array_namespace
 from verimath import (
     AtMost,
     Claim,
+    ClaimError,
     Domain,
     Equal,
     Gradient,
@@ -146,6 +147,11 @@ def test_a_plain_candidate_is_run_on_the_library_that_was_named():
 def test_a_candidate_may_not_bear_the_name_of_a_route(name):
     with pytest.raises(UsageError, match=f"two routes are called '{name}'"):
         check(claim(), numeric(name, lambda x: 0 * x), backend="numpy", examples=2)
+
+
+def test_a_route_of_a_claim_may_not_bear_the_name_of_an_implied_one():
+    with pytest.raises(ClaimError, match="claim 'squares': every such claim has a route 'sympy'"):
+        check(claim(routes=[numeric("sympy", lambda x: 2 * x)]), backend="numpy", examples=2)
 
 
 def test_a_function_called_like_a_route_gets_a_mark():

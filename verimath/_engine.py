@@ -17,7 +17,7 @@ from verimath.backends import DTYPES, Backend, Fetched, get_backend, select_back
 from verimath.claim import AtMost, Claim, Equal, Function, Gradient, Route, numeric
 from verimath.domain import Domain
 from verimath.environment import environment
-from verimath.errors import UsageError, VerificationError
+from verimath.errors import ClaimError, UsageError, VerificationError
 from verimath.examples import Example, Plan, axis_names, draw_examples, simplest_failure
 from verimath.formula.latex import statement_tex
 from verimath.judge import Finding, Judgement, judge, judge_bound, worse
@@ -152,8 +152,15 @@ def _as_routes(
 
 
 def _declared(claim: Claim) -> tuple[Way, ...]:
-    """The ways that a claim has by itself."""
-    return (*implied_ways(claim), *declared_ways(claim.routes, side="reference"))
+    """The ways that a claim has by itself.
+
+    Raises ClaimError if a route of the claim bears the name of an implied one.
+    """
+    implied, declared = implied_ways(claim), declared_ways(claim.routes, side="reference")
+    clash = {way.name for way in implied} & {way.name for way in declared}
+    if clash:
+        raise ClaimError(f"claim {claim.id!r}: every such claim has a route {min(clash)!r} already")
+    return (*implied, *declared)
 
 
 def run(
