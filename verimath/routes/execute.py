@@ -35,7 +35,7 @@ def execute(cell: Cell, inputs: Inputs, wrt: Sequence[str]) -> Outcome:
         # One value may be returned bare; several come as a tuple or list.
         values = returned if isinstance(returned, tuple | list) else (returned,)
         results = tuple(backend.fetch(value) for value in values)
-    except Exception as error:  # noqa: BLE001 - whatever the code under test raises is its verdict
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it raises is its verdict
         return Outcome(error=f"{type(error).__name__}: {error}".strip())
     return Outcome(results, None, _mutated(backend, arrays, inputs))
 
