@@ -327,7 +327,10 @@ class _ClaimRun:
         inputs = example.cast(self.domain, cell.dtype)
         want = self._want(cell, example, inputs, number)
         if cell.way.kind == "sympy":
-            results = self._run_sympy(example, inputs)
+            try:
+                results = self._run_sympy(example, inputs)
+            except ArithmeticError as error:
+                return Judgement(Status.INCONCLUSIVE, None, str(error))
         else:
             outcome = execute(cell, inputs, self._wrt)
             if outcome.error is not None:
