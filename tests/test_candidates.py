@@ -141,6 +141,38 @@ def test_a_pole_among_the_examples_leaves_the_others_decided():
     assert {v.status for v in record.verdicts} == {Status.PASS}
 
 
+def test_what_is_wrong_once_and_right_again_is_called_nondeterministic():
+    calls = iter(range(10**6))
+
+    def wrong_at_first(x):
+        return 2 * x if next(calls) else 3 * x + 1
+
+    (verdict,) = verdicts(sum_of_squares, wrong_at_first, dtype="float64")
+    assert (verdict.status, verdict.defect) == (Status.WRONG, "nondeterministic")
+    assert verdict.reason == "wrong at first, pass when called again"
+
+
+def test_an_input_reinterpreted_in_place_counts_as_changed():
+    def reinterpreted(x):
+        result = 2 * x
+        x.dtype = np.int64
+        return result
+
+    (verdict,) = verdicts(sum_of_squares, reinterpreted, dtype="float64")
+    assert (verdict.status, verdict.defect) == (Status.WRONG, "mutates_input")
+
+
+def test_no_exception_of_a_candidate_escapes():
+    class Escape(BaseException):
+        pass
+
+    def escaping(x):
+        raise Escape("gone")
+
+    (verdict,) = verdicts(sum_of_squares, escaping, dtype="float64")
+    assert (verdict.status, verdict.reason) == (Status.ERROR, "Escape: gone")
+
+
 def test_a_number_without_axes_can_be_shrunk():
     claim = equal(lambda x: x * x, x=reals(""))
     for verdict in verdicts(claim, lambda x: np.where(x > 2, x, x * x).astype(x.dtype)):

@@ -396,6 +396,9 @@ class _ClaimRun:
         )
         smallest = shrink(_simpler_of(found, example), fails, self.domain)
         judgement = self._judge(cell, smallest)
+        if judgement.status is not kind:
+            reason = f"{kind.value} at first, {judgement.status.value} when called again"
+            judgement = Judgement(kind, "nondeterministic", reason)
         return _verdict(
             cell,
             kind,

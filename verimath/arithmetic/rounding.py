@@ -102,7 +102,7 @@ class _Operand:
 
     @property
     def least(self) -> Array:
-        """At most what the number is, exactly and in the format."""
+        """At most what the number is, exactly and in the format (if that may not be negative)."""
         return _less(self.value, self.error + self.bound)
 
 
@@ -166,7 +166,7 @@ def _settle(bound: Array, value: Array, error: Array | None, format_: FloatForma
 
 
 def _less(a: Array, b: Array) -> Array:
-    """At most a - b, whatever cancels (for a of any sign it is positive only if a > b)."""
+    """At most a - b for a >= 0, whatever cancels; never positive for a < 0."""
     return a * (1 - _SLACK) - b * (1 + _SLACK)
 
 
