@@ -217,10 +217,14 @@ class _Tally:
     elements: int = 0
     worst_ratio: float = 0.0
     floors: list[float] = field(default_factory=list[float])
+    undecided: str | None = None  # why an example left every element open
 
     def add(self, judgement: Judgement) -> None:
-        self.judgement = worse(self.judgement, judgement)
         self.examples += 1
+        if judgement.status is Status.INCONCLUSIVE and not judgement.elements:
+            self.undecided = judgement.reason  # like an open element beside others: not compared
+            return
+        self.judgement = worse(self.judgement, judgement)
         self.elements += judgement.elements
         self.worst_ratio = max(self.worst_ratio, judgement.worst_ratio)
         self.floors.extend(judgement.floors)
@@ -301,7 +305,8 @@ class _ClaimRun:
                 return self._failing(cell, example, tally)
         status, reason = tally.judgement.status, tally.judgement.reason
         if not tally.elements:
-            status, reason = Status.INCONCLUSIVE, reason or "no element was compared"
+            status = Status.INCONCLUSIVE
+            reason = reason or tally.undecided or "no element was compared"
         floor = float(np.median(tally.floors)) if tally.floors else None
         return _verdict(
             cell,
@@ -322,7 +327,10 @@ class _ClaimRun:
         inputs = example.cast(self.domain, cell.dtype)
         want = self._want(cell, example, inputs, number)
         if cell.way.kind == "sympy":
-            results = self._run_sympy(example, inputs)
+            try:
+                results = self._run_sympy(example, inputs)
+            except ArithmeticError as error:
+                return Judgement(Status.INCONCLUSIVE, None, str(error))
         else:
             outcome = execute(cell, inputs, self._wrt)
             if outcome.error is not None:
@@ -388,6 +396,9 @@ class _ClaimRun:
         )
         smallest = shrink(_simpler_of(found, example), fails, self.domain)
         judgement = self._judge(cell, smallest)
+        if judgement.status is not kind:
+            reason = f"{kind.value} at first, {judgement.status.value} when called again"
+            judgement = Judgement(kind, "nondeterministic", reason)
         return _verdict(
             cell,
             kind,

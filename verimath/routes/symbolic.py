@@ -292,12 +292,18 @@ def lambdify(statement: Statement, shapes: Mapping[str, tuple[int, ...]]) -> Lam
 def numeric_value(
     lambdified: Lambdified, inputs: Mapping[str, NDArray[Any]]
 ) -> tuple[NDArray[np.float64], ...]:
-    """The value on numbers: every float is taken exactly, the result is rounded once."""
+    """The value on numbers: every float is taken exactly, the result is rounded once.
+
+    Raises ArithmeticError where an expression has no real value (a pole, a root below zero).
+    """
     with mpmath.workprec(_PRECISION):
         arguments = [
             mpmath.mpf(float(x)) for name in lambdified.order for x in inputs[name].ravel()
         ]
-        flat = [float(x) for x in lambdified.run(*arguments)]
+        try:
+            flat = [float(x) for x in lambdified.run(*arguments)]
+        except (ZeroDivisionError, ValueError, TypeError) as error:  # TypeError: a complex number
+            raise ArithmeticError(f"an expression has no real value here: {error}") from error
     results: list[NDArray[np.float64]] = []
     for shape in lambdified.shapes:
         size = int(np.prod(shape, dtype=np.int64))
