@@ -37,7 +37,7 @@ def test_within_the_bound_is_a_pass_with_its_power():
     assert (result.status, result.defect, result.reason) == (PASS, None, None)
     assert result.elements == 2
     assert result.worst_ratio == pytest.approx(0.5)
-    assert result.floors == pytest.approx((2e-3, 1e-3))
+    assert result.floors == pytest.approx((0.101, 0.0505))  # bound and envelope, 0.001 + 0.1
 
 
 def test_exactly_at_the_bound_is_a_pass_and_just_beyond_is_not():

@@ -104,7 +104,8 @@ def _judge_values(got: Array, want: Want, dtype: str, number: int) -> Judgement:
         off = np.where(nonfinite, np.inf, off)
         beyond = off > allowed
         ratio = np.where(off == 0, 0.0, off / np.where(allowed > 0, allowed, 5e-324))
-        floor = 2 * allowed / np.abs(want.value)
+        # An error of its own may hide part of a change: what is left has to leave the envelope.
+        floor = (allowed + envelope) / np.abs(want.value)
     worst = float(np.max(ratio, initial=0.0, where=decidable))
     floors = tuple(floor[decidable & (want.value != 0)].ravel().tolist())
     if nonfinite.any():
