@@ -246,10 +246,14 @@ class _Tally:
     elements: int = 0
     worst_ratio: float = 0.0
     floors: list[float] = field(default_factory=list[float])
+    undecided: str | None = None  # why an example left every element open
 
     def add(self, judgement: Judgement) -> None:
-        self.judgement = worse(self.judgement, judgement)
         self.examples += 1
+        if judgement.status is Status.INCONCLUSIVE and not judgement.elements:
+            self.undecided = judgement.reason  # like an open element beside others: not compared
+            return
+        self.judgement = worse(self.judgement, judgement)
         self.elements += judgement.elements
         self.worst_ratio = max(self.worst_ratio, judgement.worst_ratio)
         self.floors.extend(judgement.floors)
@@ -331,7 +335,8 @@ class _ClaimRun:
                 return self._failing(cell, example, tally)
         status, reason = tally.judgement.status, tally.judgement.reason
         if not tally.elements:
-            status, reason = Status.INCONCLUSIVE, reason or "no element was compared"
+            status = Status.INCONCLUSIVE
+            reason = reason or tally.undecided or "no element was compared"
         floor = float(np.median(tally.floors)) if tally.floors else None
         return _verdict(
             cell,
@@ -421,7 +426,7 @@ class _ClaimRun:
         smallest = shrink(_simpler_of(found, example), fails, self.domain)
         judgement = self._judge(cell, smallest)
         if judgement.status is not kind:
-            reason = "it failed, and passed when it was called again with the same input"
+            reason = f"{kind.value} at first, {judgement.status.value} when called again"
             judgement = replace(tally.judgement, defect="nondeterministic", reason=reason)
             smallest = example
         return _verdict(
@@ -471,7 +476,7 @@ class _ClaimRun:
             case Equal():
                 return f"result {number + 1}" if number else "result"
             case AtMost(bound=bound):
-                beyond = finding is not None and (finding.want, finding.allowed) == (bound, 0)
+                beyond = finding is not None and finding.want == bound
                 return "absolute value, to be at most what is wanted," if beyond else "value"
 
     # --- proof and mutants ---

@@ -64,7 +64,7 @@ def load_file(path: Path) -> list[Claim]:
     if not path.is_file():
         raise UsageError(f"{path}: no such file; wanted the id of a claim or a claims file")
     name = f"verimath_claims_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(name, path.resolve())
     if spec is None or spec.loader is None:
         raise ClaimError(f"{path}: no Python file; wanted one that defines Claim objects")
     module = importlib.util.module_from_spec(spec)
@@ -90,7 +90,7 @@ def _line_of(error: BaseException, path: Path) -> str:
         return f":{error.lineno}"
     line, traceback = "", error.__traceback__
     while traceback is not None:
-        if traceback.tb_frame.f_code.co_filename == str(path):
+        if traceback.tb_frame.f_code.co_filename == str(path.resolve()):
             line = f":{traceback.tb_lineno}"
         traceback = traceback.tb_next
     return line

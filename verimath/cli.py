@@ -10,6 +10,7 @@ Heavy libraries are imported by the commands that need them, never for help, ver
 import json
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -26,6 +27,7 @@ app = App(
     name="verimath",
     version=f"verimath {__version__}",
     help="State the mathematics once; judge every implementation against it.",
+    suppress_keyboard_interrupt=False,
 )
 
 
@@ -79,8 +81,7 @@ def verify(
         seed=seed,
         progress=_progress(len(chosen)),
     )
-    _write(out / "report.json", report.to_json())
-    _write(out / "index.html", to_html(report))
+    _write({out / "report.json": report.to_json(), out / "index.html": to_html(report)})
     _show(report)
     print(f"Report: {(out / 'index.html').resolve()}")
     return exit_code(report)
@@ -154,7 +155,7 @@ def render(
     page = report.with_name("index.html") if out is None else out
     text = to_html(read_report(report))
     _require_writable(page.parent)
-    _write(page, text)
+    _write({page: text})
     print(f"Page: {page.resolve()}")
     return 0
 
@@ -173,13 +174,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         result = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
         return result if isinstance(result, int) else 0
     except CycloptsError as error:
-        return _complain(f"{error}; see `verimath --help`", 2)
+        return _complain(f"{str(error).rstrip('.')}; see `verimath --help`", 2)
     except UnavailableError as error:
         return _complain(str(error), 3)
     except VerimathError as error:
         return _complain(str(error), 2)
     except KeyboardInterrupt:
         return _complain("interrupted", 130)
+    except Exception as error:  # noqa: BLE001 - a defect of ours has an exit code of its own
+        traceback.print_exc()
+        return _complain(f"internal error ({type(error).__name__}): please report it", 3)
 
 
 def _complain(message: str, code: int) -> int:
@@ -208,11 +212,21 @@ def _require_writable(folder: Path) -> None:
         ) from None
 
 
-def _write(path: Path, text: str) -> None:
-    """All or nothing: the file appears under its name only once it is whole."""
-    draft = path.with_name(path.name + ".part")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
+def _write(texts: dict[Path, str]) -> None:
+    """All or nothing: files appear under their names only once every one of them is whole."""
+    drafts = {path: path.with_name(path.name + ".part") for path in texts}
+    try:
+        for path, text in texts.items():
+            drafts[path].write_text(text, encoding="utf-8")
+        for path, draft in drafts.items():
+            draft.replace(path)
+    except OSError as error:
+        for draft in drafts.values():
+            draft.unlink(missing_ok=True)
+        raise UnavailableError(
+            f"{error.filename or next(iter(texts))}: can't be written ({error.strerror}); "
+            "nothing was kept: make room or choose another folder with --out"
+        ) from None
 
 
 def _progress(total: int) -> Callable[[str], None]:

@@ -131,8 +131,8 @@ class Want:
     """What a claim wants on one example: values, what is allowed per dtype, and the envelope.
 
     Arrays have the output's shape. `allowed[dtype]` is the largest bound over the declared orders,
-    plus the reference's own error; beyond it and within `envelope[dtype]` lie backward-stable
-    evaluations of the same function.
+    plus the reference's own error; beyond it and within `envelope[dtype]` lie evaluations of the
+    same function with inputs perturbed, and sums and products multiplied out.
     """
 
     value: Array

@@ -50,6 +50,7 @@ def _simpler(example: Example, domain: Domain) -> Iterator[Example]:
 
 
 def _with(example: Example, name: str, values: Values) -> Example:
+    values = np.asarray(values)  # numpy makes numbers of 0-d arrays
     values.flags.writeable = False
     return replace(example, inputs={**example.inputs, name: values})
 

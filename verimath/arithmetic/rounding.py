@@ -2,14 +2,14 @@
 
 `evaluate` walks a graph once and carries, beside each float64 value v, a bound B_T for every dtype
 T asked for: |result of evaluating the formula in T - exact value| <= B_T, whatever the order of
-sums and products (Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., sections 3.1,
-3.3 and 4.2: model (2.4) with underflow, gamma_n for sums, running error analysis). With u the unit
-roundoff, eta half the least subnormal, and m >= |exact value|:
+sums and products (Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., sections 2.4,
+3.1, 3.3 and 4.2: model (2.8), which has underflow, gamma_n for sums, running error analysis). With
+u the unit roundoff, eta half the least subnormal, and m >= |exact value|:
 
     x + y     Bx + By                           then rounding
     x y       mx By + my Bx + Bx By             then rounding
     x / y     (Bx + mx By / my) / (my - By)     then rounding, my the least possible |y|
-    x^k       (mx + Bx)^k - mx^k                then rounding
+    x^k       k (mx + Bx)^(k-1) Bx              then max(k - 1, c) roundings; x^-k is 1 / x^k
     f(x)      sup |f'| Bx over the ball         then c_f roundings
     sum of K products of m factors: S(|x| + B) - S(|x|), then gamma_{K+m-2} S(|x| + B) + K eta
     rounding: u (m + B) + eta
@@ -49,17 +49,23 @@ class FloatFormat:
         return 1 / self.roundoff
 
 
-FLOAT64 = FloatFormat("float64", 2.0**-53, 2.0**-1074, float(np.finfo(np.float64).max))
+# Bounds are computed in float64, where they underflow themselves: eta is taken 8 times as large as
+# it is (2^-1075), for no rule multiplies more than seven times per rounding.
+FLOAT64 = FloatFormat("float64", 2.0**-53, 2.0**-1072, float(np.finfo(np.float64).max))
 FLOAT32 = FloatFormat("float32", 2.0**-24, 2.0**-150, float(np.finfo(np.float32).max))
 FORMATS = {format_.name: format_ for format_ in (FLOAT64, FLOAT32)}
 
 # The bound is computed in float64 itself, and Python scalars are rounded twice (to float64, then
 # to the dtype): both stay below a relative 2^-20 for graphs of up to 2^30 operations.
 _SAFETY = 1 + 2.0**-20
+# Differences of bounds may cancel, so they are taken of operands that are off by more than any
+# rounding of float64 and far less than any bound.
+_SLACK = 2.0**-40
 
 # Largest error of the elementary functions of numpy and torch on CPU and CUDA, in unit roundoffs:
-# 4 ulp is what their vectorised kernels promise; square roots are correctly rounded.
-FUNCTION_ROUNDINGS = {"negative": 0, "sqrt": 1, "exp": 8, "log": 8, "sin": 8, "cos": 8, "tanh": 8}
+# 4 ulp is what their vectorised kernels promise. A square root is within 1 ulp: torch takes it from
+# MKL's vector library, which does not round correctly.
+FUNCTION_ROUNDINGS = {"negative": 0, "sqrt": 2, "exp": 8, "log": 8, "sin": 8, "cos": 8, "tanh": 8}
 POWER_ROUNDINGS = 8
 
 
@@ -78,13 +84,30 @@ class Enclosure:
 
 @dataclass(frozen=True, slots=True)
 class _Operand:
-    """What a rule sees of an input in one format: exact magnitude bound m, and B."""
+    """What a rule sees of an input in one format: its float64 value, that value's error, and B."""
 
     value: Array
-    magnitude: Array
+    error: Array
     bound: Array
 
+    @property
+    def magnitude(self) -> Array:
+        """M, at least the exact magnitude."""
+        return np.abs(self.value) + self.error
 
+    @property
+    def largest(self) -> Array:
+        """At least the magnitude that the format may see."""
+        return self.magnitude + self.bound
+
+    @property
+    def least(self) -> Array:
+        """At most what the number is, exactly and in the format (if that may not be negative)."""
+        return _less(self.value, self.error + self.bound)
+
+
+# A rule gets the node, the scale of its roundings (its magnitude, or its majorant in an envelope),
+# its operands, the sizes and the format.
 Rule = Callable[[Node, Array, list[_Operand], Binding, FloatFormat], Array]
 
 
@@ -99,22 +122,30 @@ def evaluate(
     """Values and error bounds of the outputs, each with a leading batch axis.
 
     `inputs` are float64 arrays of shape (batch, *shape). Bounds come for float64 and `dtypes`.
-    `input_roundings` = k gives every input and literal a relative error of k u, which turns the
-    bounds into an envelope of backward-stable evaluations. Where a bound can't be given (overflow,
-    a denominator that may be zero) it is infinite.
+    Where a bound can't be given (overflow, a denominator that may be zero) it is infinite.
+
+    `input_roundings` = k turns the bounds into an envelope of rearranged evaluations: every input
+    and literal gets a relative error of k u, and every operation rounds relative to its majorant,
+    the same formula of magnitudes without cancellation. However sums and products are multiplied
+    out, no term exceeds the majorant (Higham, section 5.1, on p~(|x|)).
     """
     formats = [FORMATS[name] for name in dict.fromkeys(("float64", *dtypes))]
     known: dict[Node, Enclosure] = {}
+    scales: dict[Node, Array] = {}
     with np.errstate(all="ignore"):
         for node in formula.nodes():
-            value = _VALUES[node.operation](
-                node, [known[child].value for child in node.inputs], binding, inputs
-            )
+            children = [known[child] for child in node.inputs]
+            value = _VALUES[node.operation](node, [c.value for c in children], binding, inputs)
+            scales[node] = np.abs(value)
+            if input_roundings:
+                majorants = [scales[child] for child in node.inputs]
+                majorant = _majorant(node, majorants, [c.value for c in children], binding)
+                scales[node] = np.fmax(scales[node], majorant)
             bounds: dict[str, Array] = {}
             for format_ in formats:
-                operands = [_operand(known[child], format_) for child in node.inputs]
-                bound = _BOUNDS[node.operation](node, value, operands, binding, format_)
-                if input_roundings and node.operation in ("input", "constant", "table", "size"):
+                operands = [_Operand(c.value, c.error, c.bounds[format_.name]) for c in children]
+                bound = _BOUNDS[node.operation](node, scales[node], operands, binding, format_)
+                if node.operation in _LEAVES:
                     bound = bound + input_roundings * format_.roundoff * np.abs(value)
                 bounds[format_.name] = _settle(bound, value, bounds.get("float64"), format_)
             known[node] = Enclosure(value, bounds)
@@ -126,11 +157,6 @@ def rounding_count(formula: Formula) -> int:
     return sum(node.operation in _ROUNDING for node in topological(formula.outputs))
 
 
-def _operand(child: Enclosure, format_: FloatFormat) -> _Operand:
-    magnitude = np.abs(child.value) + child.error
-    return _Operand(child.value, magnitude, child.bounds[format_.name])
-
-
 def _settle(bound: Array, value: Array, error: Array | None, format_: FloatFormat) -> Array:
     """Widen by the safety factor; no bound where the number may overflow the format."""
     bound = bound * _SAFETY
@@ -139,11 +165,22 @@ def _settle(bound: Array, value: Array, error: Array | None, format_: FloatForma
     return np.where(hopeless, np.inf, bound)
 
 
-def _rounded(value: Array, carried: Array, format_: FloatFormat, roundings: float = 1.0) -> Array:
-    """The carried error, plus that of rounding a result of this size."""
+def _less(a: Array, b: Array) -> Array:
+    """At most a - b for a >= 0, whatever cancels; never positive for a < 0."""
+    return a * (1 - _SLACK) - b * (1 + _SLACK)
+
+
+def _gamma(roundings: float, format_: FloatFormat) -> float:
+    """Higham's gamma_k = k u / (1 - k u), infinite where k u reaches 1 (section 3.1)."""
+    share = roundings * format_.roundoff
+    return share / (1 - share) if share < 1 else math.inf
+
+
+def _rounded(scale: Array, carried: Array, format_: FloatFormat, roundings: float = 1.0) -> Array:
+    """The carried error, plus that of rounding a result of this size so many times."""
     # The exact result may exceed the float64 one by about what is carried.
-    scale = np.abs(value) + 2 * carried
-    return carried + roundings * format_.roundoff * scale + format_.underflow
+    relative = _gamma(roundings, format_) * (scale + 2 * carried)
+    return carried + relative + max(roundings, 1.0) * format_.underflow
 
 
 # --- values ---------------------------------------------------------------------------------
@@ -172,8 +209,16 @@ def _reshape(node: Node, x: Array, binding: Binding) -> Array:
     return x.reshape(x.shape[:1] + _shape(node, binding))
 
 
+def _float(constant: Constant) -> float:
+    """The float64 nearest to a literal; one beyond all floats is infinite, which has no bound."""
+    try:
+        return float(constant)
+    except OverflowError:
+        return math.inf
+
+
 def _floats(cells: Any) -> Any:
-    return float(cells) if isinstance(cells, Constant) else [_floats(cell) for cell in cells]
+    return _float(cells) if isinstance(cells, Constant) else [_floats(cell) for cell in cells]
 
 
 def _table(node: Node, binding: Binding) -> Array:
@@ -199,7 +244,7 @@ _NUMPY_FUNCTIONS: dict[str, Callable[[Array], Array]] = {
 Value = Callable[[Node, list[Array], Binding, Mapping[str, Array]], Array]
 _VALUES: dict[str, Value] = {
     "input": lambda node, _, binding, inputs: inputs[node.parameter],
-    "constant": lambda node, _, binding, inputs: np.asarray([float(node.parameter)]),
+    "constant": lambda node, _, binding, inputs: np.asarray([_float(node.parameter)]),
     "size": lambda node, _, binding, inputs: np.asarray([float(node.parameter.at(binding))]),
     "table": lambda node, _, binding, inputs: _table(node, binding),
     "delta": lambda node, _, binding, inputs: _delta(node, binding),
@@ -214,17 +259,41 @@ _VALUES: dict[str, Value] = {
 }
 
 
+# --- majorants ------------------------------------------------------------------------------
+
+
+def _majorant(node: Node, x: list[Array], values: list[Array], binding: Binding) -> Array:
+    """The operation on majorants; zero where it adds nothing to the magnitude."""
+    match node.operation:
+        case "add":
+            return x[0] + x[1]
+        case "multiply":
+            return x[0] * x[1]
+        case "divide":
+            return x[0] / np.abs(values[1])  # what cancels in the denominator is in its bound
+        case "power" if node.parameter > 0:
+            return x[0] ** float(node.parameter)
+        case "einsum":
+            return np.einsum(_equation(node), *x)
+        case "broadcast" | "reshape":
+            return _MOVES[node.operation](node, x[0], binding)
+        case "function" if node.parameter == "negative":
+            return x[0]
+        case _:
+            return np.zeros(1)
+
+
 # --- bounds ---------------------------------------------------------------------------------
 
 
-def _exact(node: Node, value: Array, x: list[_Operand], b: Binding, f: FloatFormat) -> Array:
-    return np.zeros_like(value)
+def _exact(node: Node, scale: Array, x: list[_Operand], b: Binding, f: FloatFormat) -> Array:
+    return np.zeros_like(scale)
 
 
-def _literal(node: Node, value: Array, x: list[_Operand], b: Binding, f: FloatFormat) -> Array:
+def _literal(node: Node, scale: Array, x: list[_Operand], b: Binding, f: FloatFormat) -> Array:
     roundings = [_literal_roundings(constant, f) for constant in _constants(node.parameter)]
-    scale = np.asarray(roundings, dtype=np.float64).reshape(value.shape)
-    return scale * (f.roundoff * np.abs(value) + f.underflow)
+    counts = np.asarray(roundings, dtype=np.float64).reshape(scale.shape)
+    return counts * (f.roundoff * scale + f.underflow)
 
 
 def _constants(cells: Any) -> list[Constant]:
@@ -233,20 +302,21 @@ def _constants(cells: Any) -> list[Constant]:
     return [constant for cell in cells for constant in _constants(cell)]
 
 
-def _literal_roundings(constant: Constant, f: FloatFormat) -> int:
+def _literal_roundings(constant: Constant, f: FloatFormat) -> float:
     """None if the number exists in the format, else one; a named constant is read to two ulp."""
     if constant.unit != "1":
-        return 6
-    nearest = Fraction(float(np.dtype(f.name).type(float(constant.factor))))
-    return 0 if nearest == constant.factor else 1
+        # Two ulp are four roundoffs of float64; three more are those of the reading's own float.
+        return 1 + 7 * FLOAT64.roundoff / f.roundoff
+    nearest = float(np.dtype(f.name).type(_float(constant)))
+    return 0 if math.isfinite(nearest) and Fraction(nearest) == constant.factor else 1
 
 
-def _size(node: Node, value: Array, x: list[_Operand], b: Binding, f: FloatFormat) -> Array:
-    return np.where(np.abs(value) <= f.exact_integers, 0.0, f.roundoff * np.abs(value))
+def _size(node: Node, scale: Array, x: list[_Operand], b: Binding, f: FloatFormat) -> Array:
+    return np.where(scale <= f.exact_integers, 0.0, f.roundoff * scale)
 
 
-def _add(node: Node, value: Array, x: list[_Operand], b: Binding, f: FloatFormat) -> Array:
-    return _rounded(value, x[0].bound + x[1].bound, f)
+def _add(node: Node, scale: Array, x: list[_Operand], b: Binding, f: FloatFormat) -> Array:
+    return _rounded(scale, x[0].bound + x[1].bound, f)
 
 
 def _product(a: Array, b: Array) -> Array:
@@ -255,7 +325,7 @@ def _product(a: Array, b: Array) -> Array:
     return np.where(np.isnan(result), np.inf, result)
 
 
-def _multiply(node: Node, value: Array, x: list[_Operand], b: Binding, f: FloatFormat) -> Array:
+def _multiply(node: Node, scale: Array, x: list[_Operand], b: Binding, f: FloatFormat) -> Array:
     left, right = x
     carried = (
         _product(left.magnitude, right.bound)
@@ -263,55 +333,97 @@ def _multiply(node: Node, value: Array, x: list[_Operand], b: Binding, f: FloatF
         + _product(left.bound, right.bound)
     )
     exact = any(map(_is_power_of_two, node.inputs, x))
-    return _rounded(value, carried, f, 0.0 if exact else 1.0)
+    return _rounded(scale, carried, f, 0.0 if exact else 1.0)
+
+
+def _number(node: Node) -> Node | None:
+    """The one literal or size that a node repeats, or None."""
+    while node.operation == "broadcast":
+        node = node.inputs[0]
+    return node if node.operation in ("constant", "size") else None
 
 
 def _is_power_of_two(node: Node, operand: _Operand) -> bool:
     """Whether an operand is one literal (or size) that scales without rounding."""
-    while node.operation == "broadcast":
-        node = node.inputs[0]
-    if node.operation not in ("constant", "size") or not operand.value.size:
+    if _number(node) is None or not operand.value.size:
         return False
     return np.frexp(abs(operand.value.flat[0]))[0] == 0.5 and not operand.bound.flat[0]
 
 
-def _divide(node: Node, value: Array, x: list[_Operand], b: Binding, f: FloatFormat) -> Array:
+def _divide(node: Node, scale: Array, x: list[_Operand], b: Binding, f: FloatFormat) -> Array:
     above, below = x
-    # The least |y|: the float64 value less its own possible error.
-    least = np.abs(below.value) - (below.magnitude - np.abs(below.value))
-    computed = least - below.bound
-    ratio = above.magnitude / least
+    if _is_power_of_two(node.inputs[1], below):
+        return _quotient(above, below, scale, f, 0.0)
+    if _number(node.inputs[1]) is None or _number(node.inputs[0]) is not None:
+        return _quotient(above, below, scale, f, 1.0)
+    # Libraries divide an array by a number as a product with its reciprocal: one rounding more,
+    # and the reciprocal may underflow or overflow.
+    bound = _quotient(above, below, scale, f, 2.0) + _product(above.largest, f.underflow * _ONE)
+    return np.where(1 / below.largest <= f.largest, bound, np.inf)
+
+
+_ONE = np.ones(())
+
+
+def _quotient(
+    above: _Operand, below: _Operand, scale: Array, f: FloatFormat, roundings: float
+) -> Array:
+    least = _less(np.abs(below.value), below.error)
+    computed = _less(np.abs(below.value), below.error + below.bound)
+    ratio = above.magnitude / least + f.underflow
     carried = (above.bound + _product(ratio, below.bound)) / computed
-    exact = _is_power_of_two(node.inputs[1], below)
-    bound = _rounded(value, carried, f, 0.0 if exact else 1.0)
-    return np.where((computed > 0) & (least > 0) & ~np.isnan(bound), bound, np.inf)
+    bound = _rounded(scale, carried, f, roundings)
+    return np.where((computed > 0) & ~np.isnan(bound), bound, np.inf)
 
 
-def _power(node: Node, value: Array, x: list[_Operand], b: Binding, f: FloatFormat) -> Array:
-    exponent = float(node.parameter)
-    m, e = x[0].magnitude, x[0].bound
-    if exponent in (0.0, 1.0):
-        return e * exponent
-    least = np.abs(x[0].value) - (m - np.abs(x[0].value)) - e
-    if exponent > 1:
-        carried = exponent * _product((m + e) ** (exponent - 1), e)
-    else:
-        steepest = abs(exponent) * np.where(least > 0, least, 0.0) ** (exponent - 1)
-        carried = np.where(e == 0, 0.0, _product(steepest, e))
-    whole = node.parameter.denominator == 1
-    roundings = 1.0 if exponent == 2 else max(exponent - 1 if whole else 0, POWER_ROUNDINGS)
-    if exponent < 0:
-        carried = np.where(least > 0, carried, np.inf)
-    return _rounded(value, carried, f, roundings)
+def _power(node: Node, scale: Array, x: list[_Operand], b: Binding, f: FloatFormat) -> Array:
+    exponent: Fraction = node.parameter
+    if exponent in (0, 1):
+        return x[0].bound * float(exponent)
+    if exponent > 0:
+        return _raised(x[0], exponent, scale, f, 1.0 if exponent == 2 else POWER_ROUNDINGS)
+    # Libraries take some of these as reciprocals, which meets underflow and overflow on its way.
+    value = x[0].value ** float(-exponent)
+    own = _Operand(x[0].value, x[0].error, x[0].error)
+    error = _raised(own, -exponent, np.abs(value), FLOAT64, POWER_ROUNDINGS)
+    bound = _raised(x[0], -exponent, np.abs(value), f, POWER_ROUNDINGS)
+    error = _settle(error, value, None, FLOAT64)
+    below = _Operand(value, error, _settle(bound, value, error, f))
+    one = _Operand(_ONE, 0 * _ONE, 0 * _ONE)
+    return _quotient(one, below, scale, f, 1.0)
+
+
+def _raised(
+    x: _Operand, exponent: Fraction, scale: Array, f: FloatFormat, roundings: float
+) -> Array:
+    """x^k for k > 0: as a product (k - 1 roundings), or by a function that rounds k, too."""
+    k, off = float(exponent), x.error + x.bound
+    if exponent.denominator == 1:
+        carried = k * _product(x.largest ** (k - 1), x.bound)
+        return _rounded(scale, carried, f, max(k - 1, roundings))
+    least = np.maximum(x.least, 0.0)
+    steepest = (x.largest if k > 1 else least) ** (k - 1)
+    carried = np.where(x.bound == 0, 0.0, k * _product(steepest, x.bound))
+    if float(np.dtype(f.name).type(k)) != exponent:
+        # x^(k + d) / x^k = e^(d log x), with |d| <= k u.
+        span = np.maximum(np.abs(np.log(x.largest)), np.abs(np.log(least)))
+        shifted = x.largest**k * np.expm1(2 * k * f.roundoff * span)
+        carried = carried + np.where(x.largest == 0, 0.0, shifted)
+    # Below zero there is no power.
+    return np.where((off == 0) | (x.least >= 0), _rounded(scale, carried, f, roundings), np.inf)
 
 
 # sup |f'| over [x - B, x + B], times B; infinite where the ball leaves the domain.
 _FUNCTION_CARRIES: dict[str, Callable[[_Operand], Array]] = {
     "negative": lambda x: x.bound,
-    "exp": lambda x: np.exp(x.value + (x.magnitude - np.abs(x.value))) * np.expm1(x.bound),
-    "log": lambda x: np.where(_least(x) > 0, x.bound / _least(x), np.inf),
+    "exp": lambda x: np.where(
+        x.bound < 1,
+        np.exp(x.value + x.error) * np.expm1(x.bound),
+        np.exp(x.value + x.error + x.bound),
+    ),
+    "log": lambda x: np.where(x.least > 0, x.bound / x.least, np.inf),
     "sqrt": lambda x: np.where(
-        x.bound == 0, 0.0, np.where(_least(x) > 0, x.bound / np.sqrt(_least(x)), np.inf)
+        x.bound == 0, 0.0, np.where(x.least > 0, x.bound / np.sqrt(x.least), np.inf)
     ),
     "sin": lambda x: x.bound,
     "cos": lambda x: x.bound,
@@ -319,18 +431,14 @@ _FUNCTION_CARRIES: dict[str, Callable[[_Operand], Array]] = {
 }
 
 
-def _least(x: _Operand) -> Array:
-    return x.value - (x.magnitude - np.abs(x.value)) - x.bound
-
-
-def _function(node: Node, value: Array, x: list[_Operand], b: Binding, f: FloatFormat) -> Array:
+def _function(node: Node, scale: Array, x: list[_Operand], b: Binding, f: FloatFormat) -> Array:
     carried = _FUNCTION_CARRIES[node.parameter](x[0])
     if node.parameter == "negative":
         return carried
-    return _rounded(value, carried, f, FUNCTION_ROUNDINGS[node.parameter])
+    return _rounded(scale, carried, f, FUNCTION_ROUNDINGS[node.parameter])
 
 
-def _einsum(node: Node, value: Array, x: list[_Operand], b: Binding, f: FloatFormat) -> Array:
+def _einsum(node: Node, scale: Array, x: list[_Operand], b: Binding, f: FloatFormat) -> Array:
     subscripts = node.parameter
     sizes = {
         index: axis.at(b)
@@ -339,20 +447,14 @@ def _einsum(node: Node, value: Array, x: list[_Operand], b: Binding, f: FloatFor
     }
     terms = math.prod(n for index, n in sizes.items() if index not in subscripts.output)
     equation = _equation(node)
-    ideal = np.einsum(equation, *(operand.magnitude for operand in x))
-    roundings = max(terms + len(x) - 2, 0)
-    if all(not np.any(operand.bound) for operand in x):
-        carried, upper = np.zeros_like(ideal), ideal
-    else:
-        upper = np.einsum(equation, *(operand.magnitude + operand.bound for operand in x))
+    upper = np.fmax(np.einsum(equation, *(operand.largest for operand in x)), scale)
+    carried = np.zeros_like(upper)
+    if any(np.any(operand.bound) for operand in x):
         carried = _carried(equation, x)
-    if roundings == 0:
-        return np.where(np.isnan(carried), np.inf, carried)
-    if roundings * f.roundoff >= 1:
-        return np.full_like(value, np.inf)
-    gamma = roundings * f.roundoff / (1 - roundings * f.roundoff)
-    bound = carried + gamma * upper + terms * (len(x) - 1) * f.underflow
-    return np.where(np.isnan(bound), np.inf, bound)
+    gamma = _gamma(max(terms + len(x) - 2, 0), f)
+    bound = carried + gamma * upper + (1 + gamma) * terms * (len(x) - 1) * f.underflow
+    # A partial sum may overflow where the sum does not; NaN is 0 times infinity.
+    return np.where(upper + bound <= f.largest, bound, np.inf)
 
 
 def _carried(equation: str, x: list[_Operand]) -> Array:
@@ -367,11 +469,11 @@ def _carried(equation: str, x: list[_Operand]) -> Array:
     )
 
 
-def _moved(node: Node, value: Array, x: list[_Operand], b: Binding, f: FloatFormat) -> Array:
-    move = _broadcast if node.operation == "broadcast" else _reshape
-    return move(node, x[0].bound, b)
+def _moved(node: Node, scale: Array, x: list[_Operand], b: Binding, f: FloatFormat) -> Array:
+    return _MOVES[node.operation](node, x[0].bound, b)
 
 
+_MOVES = {"broadcast": _broadcast, "reshape": _reshape}
 _BOUNDS: dict[str, Rule] = {
     "input": _exact,
     "constant": _literal,
@@ -387,4 +489,5 @@ _BOUNDS: dict[str, Rule] = {
     "broadcast": _moved,
     "reshape": _moved,
 }
+_LEAVES = frozenset({"input", "constant", "table", "size"})
 _ROUNDING = frozenset({"add", "multiply", "divide", "power", "function", "einsum"})

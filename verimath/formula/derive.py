@@ -37,8 +37,9 @@ def _multiply_reverse(node: Node, c: Node) -> Cotangents:
 
 def _divide_reverse(node: Node, c: Node) -> Cotangents:
     _, b = node.inputs
-    through = op.divide(c, b)
-    return [through, op.function("negative", op.multiply(through, node))]
+    # torch's order: its quotient may overflow where (c / b) (a / b) does not.
+    slope = op.function("negative", op.divide(node, b))
+    return [op.divide(c, b), op.multiply(c, slope)]
 
 
 def _slope(node: Node) -> Node:

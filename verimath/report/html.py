@@ -93,6 +93,7 @@ def to_html(report: Report) -> str:
         outcomes=_OUTCOMES,
         proofs=_PROOFS,
         titles={claim.id: claim.title for claim in report.claims},
+        refuting=_refuting(report),
         attention=[claim for claim in report.claims if claim.outcome != "as_expected"],
         font=_font(),
         math_style=_math_style(),
@@ -158,6 +159,16 @@ def _headline(summary: Summary) -> str:
         "The one claim came out as expected"
         if total == 1
         else (f"All {_count(total)} claims came out as expected")
+    )
+
+
+def _refuting(report: Report) -> int:
+    """How many wrong verdicts only show that a false claim is false."""
+    return sum(
+        verdict.status is Status.WRONG
+        for claim in report.claims
+        if claim.expected == "refuted" and claim.outcome == "as_expected"
+        for verdict in claim.verdicts
     )
 
 

@@ -35,7 +35,9 @@ def execute(cell: Cell, inputs: Inputs, wrt: Sequence[str]) -> Outcome:
             returned = _call(cell, arrays, wrt)
         # One value may be returned bare; several come as a tuple or list.
         values = returned if isinstance(returned, tuple | list) else (returned,)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - what the code raises is its verdict
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - whatever it raises, an exit too, is its verdict
         if isinstance(error, NotImplementedError) and cell.way.kind == "forward":
             return Outcome(lacking=f"no forward mode: {error}")
         return Outcome(error=f"{type(error).__name__}: {error}".removesuffix(": "))
@@ -67,7 +69,8 @@ def _as_standard(function: Callable[..., Any], backend: Backend) -> Callable[...
 
 def _mutated(backend: Backend, arrays: Mapping[str, Any], inputs: Inputs) -> str | None:
     for name, array in inputs.items():
-        now = backend.fetch(arrays[name]).array
-        if now.shape != array.shape or now.tobytes() != np.asarray(array).tobytes():
+        now = backend.fetch(arrays[name])
+        same = (now.array.shape, now.dtype) == (array.shape, array.dtype.name)
+        if not same or now.array.tobytes() != array.tobytes():
             return name
     return None

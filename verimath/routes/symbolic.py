@@ -311,7 +311,7 @@ def numeric_value(
         ]
         try:
             flat = [_real(x) for x in lambdified.run(*arguments)]
-        except ZeroDivisionError:
+        except (ZeroDivisionError, ValueError):
             flat = [_alone(lambdified, element, arguments) for element in lambdified.elements]
     results: list[NDArray[np.float64]] = []
     for shape in lambdified.shapes:
@@ -329,5 +329,5 @@ def _alone(lambdified: Lambdified, element: sp.Expr, arguments: Sequence[Any]) -
     """One element by itself, so that a division by zero costs no other element its value."""
     try:
         return _real(sp.lambdify(lambdified.arguments, element, modules="mpmath")(*arguments))
-    except ZeroDivisionError:
+    except (ZeroDivisionError, ValueError):
         return float("nan")

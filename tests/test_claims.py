@@ -1,0 +1,82 @@
+"""The catalogue: every claim x route x backend x dtype is an item."""
+
+from functools import cache
+
+import pytest
+
+from verimath._engine import run
+from verimath.backends import DTYPES, select_backends
+from verimath.catalogue import all_claims
+from verimath.report.record import ClaimRecord, Status
+from verimath.routes import Cell, cells, declared_ways, implied_ways
+
+CLAIMS = all_claims()
+
+
+@cache
+def record_of(claim_id: str) -> ClaimRecord:
+    return run([CLAIMS[claim_id]]).claims[0]
+
+
+def items() -> list[object]:
+    found: list[object] = []
+    for claim in CLAIMS.values():
+        ways = (*implied_ways(claim), *declared_ways(claim.routes, side="reference"))
+        for cell in cells(ways, select_backends(None), DTYPES):
+            marks = [pytest.mark.xdist_group(claim.id)]
+            if cell.backend.name == "torch-cuda":
+                marks.append(pytest.mark.cuda)
+            name = f"{claim.id}-{cell.way.name}-{cell.backend.name}-{cell.dtype}"
+            found.append(pytest.param(claim.id, cell, id=name.replace(" ", "_"), marks=marks))
+    return found
+
+
+@pytest.mark.parametrize(("claim_id", "cell"), items())
+def test_route(claim_id: str, cell: Cell) -> None:
+    (verdict,) = [
+        v
+        for v in record_of(claim_id).verdicts
+        if (v.route, v.backend, v.dtype) == (cell.way.name, cell.backend.name, cell.dtype)
+    ]
+    if verdict.status is Status.SKIPPED:
+        assert verdict.backend == "torch-cuda"
+        pytest.skip(verdict.reason or "")
+    if CLAIMS[claim_id].expected == "refuted" and cell.way.side == "claim":
+        assert verdict.status is Status.WRONG
+        assert verdict.counterexample is not None
+    else:
+        assert verdict.status is Status.PASS, verdict.reason
+        assert verdict.elements > 0
+
+
+@pytest.mark.parametrize(
+    "claim_id", [pytest.param(i, marks=pytest.mark.xdist_group(i)) for i in CLAIMS]
+)
+def test_outcome(claim_id: str) -> None:
+    record = record_of(claim_id)
+    assert record.outcome == "as_expected", record.reason
+    assert all(step.checked for step in record.proof.steps)
+    if CLAIMS[claim_id].expected == "holds":
+        assert record.proof.label == "exact_at_shapes"
+        assert record.mutants
+        assert all(mutant.killed_by for mutant in record.mutants)
+    else:
+        assert record.proof.label == "refuted"
+        assert record.repaired in CLAIMS
+        assert CLAIMS[record.repaired].expected == "holds"
+
+
+def test_the_lecture_is_covered() -> None:
+    false = {claim.id for claim in CLAIMS.values() if claim.expected == "refuted"}
+    assert false == {"summed-matrix-product-gradient-2x", "mean-backward-sgd-step"}
+    assert {f"mlp-collapse-{depth}" for depth in range(1, 7)} <= CLAIMS.keys()
+
+
+@pytest.mark.xdist_group("mean-square-gradient-2x3")
+def test_the_steps_of_the_lecture() -> None:
+    steps = record_of("mean-square-gradient-2x3").proof.steps
+    assert [step.tex for step in steps] == [
+        r"\frac{\partial j}{\partial z} = \frac{1}{6}",
+        r"\frac{\partial z}{\partial y} = 4\,y",
+        r"\frac{\partial y}{\partial x} = 1",
+    ]

@@ -1,0 +1,26 @@
+"""The catalogue on many more examples and several seeds: minutes, run by `tox -e deep`.
+
+Prints one line a seed, for the record in docs/deep.md.
+"""
+
+import pytest
+from verimath._engine import run
+from verimath.catalogue import all_claims
+from verimath.report.record import Status
+
+pytestmark = pytest.mark.deep
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_no_false_alarm_and_no_missed_refutation(seed: int) -> None:
+    report = run(all_claims().values(), examples=600, seed=seed)
+    judged = [v for record in report.claims for v in record.verdicts if v.elements]
+    right = [v for v in judged if v.status is Status.PASS]
+    worst = max(v.worst_ratio or 0.0 for v in right)
+    elements = sum(v.elements for v in right)
+    print(
+        f"\nseed {seed}: {len(right)} verdicts pass, {elements} elements, "
+        f"worst error/bound {worst:.3f}"
+    )
+    assert report.summary.as_expected == report.summary.claims
+    assert report.summary.verdicts["less_accurate"] == 0

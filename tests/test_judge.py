@@ -1,0 +1,190 @@
+"""Every status, every defect, in the order in which they are looked for, in these words."""
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from verimath.backends import Fetched
+from verimath.judge import Judgement, judge, judge_bound, worse
+from verimath.prepare import Want
+from verimath.report.record import Status
+
+WRONG, PASS, OPEN = Status.WRONG, Status.PASS, Status.INCONCLUSIVE
+
+
+def wanting(value, allowed=1e-3, envelope=1e-1, error=1e-9):
+    value = np.asarray(value, np.float64)
+
+    def full(x):
+        return np.broadcast_to(np.asarray(x, np.float64), value.shape)
+
+    return Want(value, full(error), {"float64": full(allowed)}, {"float64": full(envelope)})
+
+
+def came(value, dtype="float64", on_device=True):
+    array = np.asarray(value, dtype)
+    return Fetched(array, array.dtype.name, on_device)
+
+
+def judged(got, want, **options):
+    return judge([came(got, **options)], [want], dtype="float64")
+
+
+def test_within_the_bound_is_a_pass_with_its_power():
+    result = judged([1.0, 2.0005], wanting([1.0, 2.0]))
+    assert (result.status, result.defect, result.reason) == (PASS, None, None)
+    assert result.elements == 2
+    assert result.worst_ratio == pytest.approx(0.5)
+    assert result.floors == pytest.approx((0.101, 0.0505))  # bound and envelope, 0.001 + 0.1
+
+
+def test_exactly_at_the_bound_is_a_pass_and_just_beyond_is_not():
+    want = wanting([1.0], allowed=2.0**-10)
+    assert judged([1 + 2.0**-10], want).status is PASS
+    assert judged([np.nextafter(1 + 2.0**-10, 2)], want).status is Status.LESS_ACCURATE
+
+
+def test_between_bound_and_envelope_is_less_accurate():
+    result = judged([1.0, 2.01], wanting([1.0, 2.0]))
+    assert (result.status, result.defect) == (Status.LESS_ACCURATE, None)
+    assert result.finding is not None
+    assert (result.finding.index, result.finding.got) == ((1,), 2.01)
+
+
+def test_beyond_the_envelope_is_wrong_and_the_worst_element_is_found():
+    result = judged([[1.0, 2.2], [9.0, 4.0]], wanting([[1.0, 2.0], [3.0, 4.0]]))
+    assert (result.status, result.defect, result.reason) == (WRONG, "value", None)
+    found = result.finding
+    assert found is not None
+    assert (found.index, found.got, found.want, found.allowed) == ((1, 0), 9.0, 3.0, 1e-3)
+    assert (found.differing, found.compared) == (2, 4)
+
+
+def test_wrong_at_a_bound_of_zero():
+    result = judged([5e-324], wanting([0.0], allowed=0.0, envelope=0.0))
+    assert (result.status, result.worst_ratio) == (WRONG, 1.0)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_a_number_that_is_none_is_wrong(bad):
+    result = judged([1.0, bad], wanting([1.0, 2.0], envelope=np.inf))
+    assert (result.status, result.defect) == (WRONG, "nonfinite")
+    assert result.finding is not None
+    assert result.finding.index == (1,)
+
+
+def test_infinite_of_the_wrong_sign_at_the_largest_number():
+    assert judged([-1.7e308], wanting([1.7e308])).status is WRONG
+
+
+@pytest.mark.parametrize(
+    ("got", "options", "defect", "reason"),
+    [
+        ([[1.0, 2.0]], {}, "shape", "shape (1, 2); wanted (2,)"),
+        (1.0, {}, "shape", "shape (); wanted (2,)"),
+        ([1.0, 2.0], {"dtype": "float32"}, "dtype", "dtype float32; wanted float64"),
+        ([1, 2], {"dtype": "int64"}, "dtype", "dtype int64; wanted float64"),
+        ([1, 2], {"dtype": "complex128"}, "dtype", "dtype complex128; wanted float64"),
+        ([1.0, 2.0], {"on_device": False}, "device", "on another device than the inputs"),
+        # in that order:
+        ([9.0], {"dtype": "float32"}, "shape", "shape (1,); wanted (2,)"),
+        ([9.0, 9.0], {"dtype": "float32", "on_device": False}, "dtype", None),
+        ([9.0, 9.0], {"on_device": False}, "device", None),
+    ],
+)
+def test_shape_dtype_and_device_come_before_values(got, options, defect, reason):
+    result = judged(got, wanting([1.0, 2.0]), **options)
+    assert (result.status, result.defect) == (WRONG, defect)
+    assert reason is None or result.reason == reason
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_another_number_of_results_is_a_wrong_shape(count):
+    result = judge([came([1.0])] * count, [wanting([1.0])] * 2, dtype="float64")
+    assert (result.status, result.defect) == (WRONG, "shape")
+    assert result.reason == f"{count} array(s) came back; wanted 2"
+
+
+def test_with_several_results_the_faulty_one_is_named():
+    wants = [wanting([1.0]), wanting([2.0])]
+    result = judge([came([1.0]), came([[2.0]])], wants, dtype="float64")
+    assert result.reason == "result 2: shape (1, 1); wanted (1,)"
+    result = judge([came([1.0]), came([7.0])], wants, dtype="float64")
+    assert result.finding is not None
+    assert (result.status, result.finding.output, result.elements) == (WRONG, 1, 2)
+
+
+def test_nothing_with_a_finite_bound_is_inconclusive():
+    result = judged([1.0, math.nan], wanting([1.0, 2.0], allowed=np.inf, envelope=np.inf))
+    assert (result.status, result.elements) == (OPEN, 0)
+    assert result.reason == "no element has a finite error bound"
+
+
+def test_elements_without_a_bound_are_not_counted_and_do_not_hide_others():
+    want = wanting([1.0, 2.0], allowed=[np.inf, 1e-3], envelope=[np.inf, 1e-1])
+    result = judged([math.nan, 2.0], want)
+    assert (result.status, result.elements) == (PASS, 1)
+    assert judged([math.nan, 3.0], want).status is WRONG
+
+
+def test_beyond_its_bound_without_an_envelope_is_neither_right_nor_less_accurate():
+    result = judged([1.0, 7.0], wanting([1.0, 2.0], envelope=[1e-1, np.inf]))
+    assert (result.status, result.elements) == (OPEN, 2)
+    assert result.reason == "beyond its bound, where rearranged evaluations have none"
+
+
+def test_an_empty_result_is_judged_by_its_shape_and_compares_nothing():
+    result = judged(np.zeros((0, 2)), wanting(np.zeros((0, 2))))
+    assert (result.status, result.elements) == (PASS, 0)
+    assert judged(np.zeros((2, 0)), wanting(np.zeros((0, 2)))).defect == "shape"
+
+
+def test_a_number_without_axes():
+    assert judged(2.0, wanting(2.0)).status is PASS
+    result = judged(3.0, wanting(2.0))
+    assert result.finding is not None
+    assert (result.status, result.finding.index) == (WRONG, ())
+
+
+def bounded(got, want, bound):
+    return judge_bound([came(got)], [want], bound=bound, dtype="float64")
+
+
+def test_a_bound_is_kept_broken_or_too_close_to_tell():
+    want = wanting([-0.5, 1.0], error=2.0**-20)
+    assert bounded([-0.5, 1.0], want, 1.0 + 2.0**-19).status is PASS
+    broken = bounded([-0.5, 1.0], want, 0.75)
+    assert (broken.status, broken.defect) == (WRONG, "value")
+    assert broken.finding is not None
+    assert (broken.finding.index, broken.finding.got, broken.finding.want) == ((1,), 1.0, 0.75)
+    close = bounded([-0.5, 1.0], want, 1.0)
+    assert (close.status, close.elements) == (OPEN, 2)
+    assert close.reason == "1 element(s) lie too close to the bound to tell"
+
+
+def test_an_exact_value_at_the_bound_keeps_it():
+    assert bounded([1.0], wanting([1.0], error=0.0), 1.0).status is PASS
+
+
+def test_a_less_accurate_route_does_not_hide_a_broken_bound():
+    assert bounded([1.01], wanting([1.0]), 0.5).status is WRONG
+    assert bounded([1.01], wanting([1.0]), 2.0).status is Status.LESS_ACCURATE
+
+
+def test_a_wrong_value_below_the_bound_is_wrong():
+    assert bounded([0.0], wanting([1.0]), 2.0).status is WRONG
+
+
+def test_a_later_result_is_judged_although_an_earlier_one_is_open():
+    wants = [wanting([1.0]), wanting([5.0])]
+    result = judge_bound([came([1.0]), came([5.0])], wants, bound=1.0, dtype="float64")
+    assert result.status is WRONG
+
+
+def test_the_worse_judgement_wins():
+    names = ["pass", "less_accurate", "inconclusive", "wrong", "error"]
+    ranked = [Judgement(Status(name)) for name in names]
+    for better, poorer in pairwise(ranked):
+        assert worse(better, poorer) is worse(poorer, better) is poorer
