@@ -90,8 +90,9 @@ def _values(
         return np.array(spec.values)
     low, high = spec.min_value, spec.max_value
     if low is not None and high is not None:
-        between = generator.uniform(low, high, shape)
-        ends = generator.choice([low, high, (low + high) / 2], shape)
+        share = generator.random(shape)
+        between = np.clip(low * (1 - share) + high * share, low, high)
+        ends = generator.choice([low, high, low / 2 + high / 2], shape)
         mixed = np.where(generator.random(shape) < 0.1, ends, between)
         drawn = np.clip(np.rint(mixed), low, high) if plan.kind == "integers" else mixed
         return np.asarray(drawn, dtype=np.float64)
@@ -123,14 +124,16 @@ def _unbounded(generator: np.random.Generator, shape: tuple[int, ...], plan: Pla
 
 
 def _clamped(domain: Domain, ranks: Mapping[str, int], sizes: dict[str, int]) -> dict[str, int]:
-    """The sizes, the largest lowered until no array is large."""
+    """The sizes, the largest lowered until no array is large (or every size is one)."""
 
     def elements(shape: tuple[Size, ...]) -> int:
         return int(np.prod([axis.at(sizes) for axis in shape], dtype=np.int64))
 
     shapes = list(domain.expand(ranks).values())
     while max(map(elements, shapes), default=0) > _LARGEST_ARRAY:
-        largest = max(sizes, key=lambda name: sizes[name])
+        largest = max(sizes, key=lambda name: sizes[name], default=None)
+        if largest is None or sizes[largest] <= 1:
+            break  # fixed sizes are as large as the claim says
         sizes = {**sizes, largest: sizes[largest] - 1}
     return sizes
 

@@ -18,6 +18,8 @@ Fails = Callable[[Example], bool]
 
 # Counted, so that the same failure always ends at the same example.
 _BUDGET = 1500
+# Larger numbers are halved only: counting them down would use up the budget.
+_COUNTED_DOWN = 32
 
 
 def shrink(example: Example, fails: Fails, domain: Domain) -> Example:
@@ -118,9 +120,11 @@ def _simpler_values(values: Values) -> Iterator[Values]:
 
 def _simpler_numbers(x: float) -> Iterator[float]:
     """Simpler numbers than x, simplest first; every one is simpler by the same fixed order."""
-    candidates = [0.0, 1.0, 2.0, -1.0, -x if x < 0 else x]
-    candidates += [float(np.trunc(x)), float(np.trunc(x / 2)), float(np.rint(x * 8)) / 8]
-    for candidate in dict.fromkeys(candidates):
+    candidates = [0.0, 1.0, 2.0, -1.0, abs(x), np.trunc(x / 2), np.trunc(x), np.rint(x)]
+    candidates += [np.rint(x * 8) / 8, np.copysign(np.ceil(abs(x)), x)]
+    if abs(x) <= _COUNTED_DOWN:
+        candidates.append(x - np.sign(x))
+    for candidate in dict.fromkeys(map(float, candidates)):
         if _complexity(candidate) < _complexity(x):
             yield candidate
 
