@@ -84,7 +84,8 @@ def _word(text: str) -> str:
 
 
 def _upright(text: str) -> str:
-    return rf"\mathrm{{{text.replace('_', chr(92) + '_')}}}"
+    command = "mathrm" if text.isascii() else "text"  # only text has letters of all scripts
+    return rf"\{command}{{{text.replace('_', chr(92) + '_')}}}"
 
 
 def size_tex(size: Size) -> str:
@@ -279,8 +280,7 @@ def _size_factors(size: Size, names: Mapping[Node, str]) -> _Factors:
     if len(size.terms) > 1 or _sized_input(size, names) is not None:
         return _Factors(Fraction(1), [op.size(size)], [])
     monomial, coefficient = size.terms[0] if size.terms else ((), 0)
-    above = [op.size(Size(((monomial, 1),)))] if monomial else []
-    return _Factors(Fraction(coefficient), above, [])
+    return _Factors(Fraction(coefficient), [op.size(Size.of(name)) for name in monomial], [])
 
 
 def _sum_factors(node: Node, names: Mapping[Node, str]) -> _Factors:
@@ -353,7 +353,7 @@ def _size_tex(size: Size, names: Mapping[Node, str]) -> _Tex:
         return _Tex(rf"\operatorname{{size}}\left({symbol(names[node])}\right)", _SCRIPTED)
     if len(size.terms) > 1:
         return _Tex(size_tex(size), _SUM)
-    return _Tex(size_tex(size), _ATOM if len(size.names) < 2 else _PRODUCT)
+    return _Tex(size_tex(size))
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,7 +376,7 @@ def _fraction_tex(number: Fraction, above: list[_Factor], below: list[_Factor]) 
     scalars = [f for f in above if f.scalar]
     arrays = [f for f in above if not f.scalar]
     if not below and number.denominator == 1:
-        text = _times(number.numerator, scalars, arrays)
+        text = _times(number.numerator, scalars, arrays, beside=bool(sign))
         return _Tex(sign + text, _SUM if sign else _binding(number, scalars, arrays))
     aside = all(f.scalar for f in below)
     top = _times(number.numerator, scalars, [] if aside else arrays)
@@ -400,12 +400,14 @@ def _binding(number: Fraction, scalars: list[_Factor], arrays: list[_Factor]) ->
 def _times(
     number: int, scalars: list[_Factor], arrays: list[_Factor], *, beside: bool = False
 ) -> str:
-    """A product in TeX; `beside` says that another factor stands in front of it."""
+    """A product in TeX; `beside` says that something stands in front of it."""
     alone = len(scalars) + len(arrays) == 1 and number == 1 and not beside
     needed = _SUM if alone else _PRODUCT
     counts = Counter(f.tex for f in scalars)
     scalar_text = r"\,".join(
-        tex.at_least(needed) if count == 1 else f"{tex.at_least(_ATOM)}^{{{count}}}"
+        tex.at_least(_SUM if alone else _SCRIPTED)
+        if count == 1
+        else f"{tex.at_least(_ATOM)}^{{{count}}}"
         for tex, count in counts.items()
     )
     # A matrix product inside an elementwise product needs its own parentheses.
