@@ -38,7 +38,8 @@ class Input:
     def cast(self, values: Values, dtype: str) -> NDArray[Any]:
         """The nearest numbers of the dtype that lie in the range."""
         low, high = self.limits(dtype)
-        return np.asarray(np.clip(values.astype(dtype), low, high), dtype=dtype)
+        with np.errstate(over="ignore"):
+            return np.asarray(np.clip(values.astype(dtype), low, high), dtype=dtype)
 
     def __str__(self) -> str:
         if self.values is not None:
@@ -62,7 +63,7 @@ def reals(shape: str = "", min_value: float | None = None, max_value: float | No
     result = Input(parse_shape(shape), min_value, max_value)
     for dtype in ("float64", "float32"):
         low, high = result.limits(dtype)
-        if low > high:
+        if low > high or low == np.inf or high == -np.inf:
             raise ClaimError(
                 f"no {dtype} number lies between min_value={min_value} and max_value={max_value}; "
                 "the domain can't be satisfied: widen the range"
