@@ -30,11 +30,7 @@ TOKEN = re.compile(
 )
 
 
-class OnesVector:
-    """As many ones as fit."""
-
-
-ONES = OnesVector()
+ONES = object()  # as many as fit
 
 
 class Reader:
@@ -68,14 +64,14 @@ class Reader:
         total = scaled(sign, self.elementwise())
         while self.peek() in ("+", "-"):
             sign = 1 if self.take() == "+" else -1
-            total = added(total, scaled(sign, self.elementwise()))
+            total = total + scaled(sign, self.elementwise())
         return total
 
     def elementwise(self):
         value = self.product()
         while self.peek() == r"\odot":
             self.take()
-            value = multiplied(value, self.product())
+            value = value * self.product()
         return value
 
     def product(self):
@@ -122,14 +118,13 @@ class Reader:
         self.take("{")
         value = self.sum()
         self.take("}")
-        return value
+        return collapsed(value)
 
     def parenthesised(self):
         self.take(r"\left(")
         value = self.sum()
         self.take(r"\right)")
-        # One number in parentheses is a number, however it came about.
-        return float(np.reshape(value, ())) if value is not ONES and np.size(value) == 1 else value
+        return collapsed(value)
 
     def atom(self):
         token = self.take()
@@ -140,7 +135,7 @@ class Reader:
             return self.parenthesised()
         if token == r"\frac":
             top = self.group()
-            return divided(top, self.group())
+            return top / self.group()
         if token == r"\sqrt":
             return np.sqrt(self.group())
         if token == r"\mathbf{1}":
@@ -170,8 +165,8 @@ class Reader:
             if name == "diag":
                 return np.diagonal(value)[:, None]
             return operations[name](value)
-        if token in (r"\left[", r"\sum"):
-            raise Unreadable  # index notation
+        if token in (r"\left[", r"\sum", r"\mathbf{I}"):
+            raise Unreadable  # index notation, or an identity of a size from elsewhere
         if self.peek() == "_":
             raise Unreadable
         return self.values[token]
@@ -181,40 +176,23 @@ class Unreadable(Exception):
     """Notation that this reader leaves out."""
 
 
+def collapsed(value):
+    """One number in parentheses or a fraction is a number, however it came about."""
+    return float(np.reshape(value, ())) if value is not ONES and np.size(value) == 1 else value
+
+
 def is_number(x):
     return x is not ONES and np.size(x) == 1 and np.ndim(x) == 0
 
 
 def scaled(number, x):
-    if x is ONES:
-        assert number == 1 or is_number(number)
-        return x if number == 1 else ScaledOnes(number)
-    if isinstance(x, ScaledOnes):
-        return ScaledOnes(number * x.number)
-    return number * x
-
-
-class ScaledOnes(OnesVector):
-    def __init__(self, number):
-        self.number = number
-
-
-def added(a, b):
-    return a + b
-
-
-def multiplied(a, b):
-    return a * b
-
-
-def divided(a, b):
-    return a / b
+    assert x is not ONES or number == 1, "how many ones?"
+    return x if x is ONES else number * x
 
 
 def matrix_product(a, b):
     """The product; rows of ones times a row stay one row, which broadcasts."""
-    if isinstance(a, OnesVector) and isinstance(b, OnesVector):
-        raise AssertionError("how many ones?")
+    assert a is not ONES or b is not ONES, "how many ones?"
     if b is ONES:
         return a.sum(axis=1, keepdims=True)
     if a is ONES:

@@ -266,7 +266,7 @@ def _factors(node: Node, names: Mapping[Node, str]) -> _Factors:
         case "constant":
             value: Constant = node.parameter
             unit = op.constant(Constant(Fraction(1), value.unit, value.radicand))
-            return _Factors(value.factor, [] if value.unit == "1" else [unit], [])
+            return _Factors(value.factor, [] if value.is_rational else [unit], [])
         case "size":
             return _size_factors(node.parameter, names)
         case "einsum":
@@ -469,9 +469,8 @@ def _function_tex(node: Node, names: Mapping[Node, str]) -> _Tex:
 
 
 def _constant_tex(constant: Constant) -> _Tex:
-    unit = {"1": "", "pi": r"\pi", "e": r"\mathrm{e}"}.get(constant.unit)
-    if unit is None:
-        unit = rf"\sqrt{{{_number(abs(constant.radicand))}}}"
+    root = "" if constant.is_rational else rf"\sqrt{{{_number(constant.radicand)}}}"
+    unit = {"pi": r"\pi", "e": r"\mathrm{e}"}.get(constant.unit, root)
     sign = "-" if constant.factor < 0 else ""
     factor = abs(constant.factor)
     text = unit if unit and factor == 1 else _number(factor) + unit

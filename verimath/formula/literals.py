@@ -35,8 +35,13 @@ class Constant:
             return math.copysign(math.sqrt(self.factor * self.factor * self.radicand), self.factor)
         return float(self.factor) * _UNITS.get(self.unit, 1.0)
 
+    @property
+    def is_rational(self) -> bool:
+        """Whether the number is `factor` alone (a root of 1 marks one read to two ulp)."""
+        return self.unit == "1" or (self.unit == "sqrt" and self.radicand == 1)
+
     def __str__(self) -> str:
-        if self.unit == "1":
+        if self.is_rational:
             return str(self.factor)
         symbol = f"sqrt({self.radicand})" if self.unit == "sqrt" else self.unit
         return symbol if self.factor == 1 else f"{self.factor}*{symbol}"
@@ -84,4 +89,7 @@ def _named(value: float) -> list[Constant]:
     ]
     radicand = _simple_fraction(Fraction(value) ** 2, _LARGEST_RADICAND)
     sign = Fraction(1 if value > 0 else -1)
+    root = Fraction(math.isqrt(radicand.numerator), math.isqrt(radicand.denominator))
+    if root * root == radicand:
+        return [*readings, Constant(sign * root, "sqrt")]
     return [*readings, Constant(sign, "sqrt", radicand)]

@@ -375,7 +375,7 @@ class Namespace:
         if isinstance(exponent, bool) or not isinstance(exponent, int | float | Fraction):
             _fail("an exponent has to be a number written in the formula, such as 2 or 0.5")
         value = read_literal(exponent) if isinstance(exponent, float) else None
-        if value is not None and value.unit != "1":
+        if value is not None and not value.is_rational:
             _fail(f"the exponent {value} is not rational")
         rational = Fraction(exponent) if value is None else value.factor
         return _apply(op.power, _as_node(x), rational)
