@@ -304,6 +304,8 @@ EXAMPLES = {
         r"\frac{\operatorname{sum}\left(x\right)}{6\,\pi}"),
     "a mean": (lambda x: xp_of(x).sum(x) / 6, {"x": TWO_BY_THREE},
         r"\operatorname{mean}\left(x\right)"),
+    "a centred matrix": (lambda x: x - xp_of(x).mean(x, axis=0), {"x": (N, D)},
+        r"x - \frac{1}{n}\mathbf{1}\,\left(x^\top\,\mathbf{1}\right)^\top"),
     "no mean": (lambda x: xp_of(x).sum(x) / x.shape[0], {"x": (N, D)},
         r"\frac{\operatorname{sum}\left(x\right)}{n}"),
     "sizes with coefficients": (lambda x: 2 * x / x.size / x.size, {"x": (Size.of("n") * 3,)},

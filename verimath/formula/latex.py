@@ -211,6 +211,8 @@ def _is_transparent(node: Node, names: Mapping[Node, str]) -> bool:
 
 def _broadcast_tex(node: Node, names: Mapping[Node, str]) -> _Tex:
     """Rows or columns repeated are a product with a vector of ones."""
+    if not _is_transparent(node, names) and _moved_factors(node, names).above != [node]:
+        return _product_tex(node, names)
     x = node.inputs[0]
     inner = _render(x, names)
     if _is_transparent(node, names):
@@ -225,6 +227,8 @@ def _broadcast_tex(node: Node, names: Mapping[Node, str]) -> _Tex:
 
 
 def _reshape_tex(node: Node, names: Mapping[Node, str]) -> _Tex:
+    if not _is_transparent(node, names) and _moved_factors(node, names).above != [node]:
+        return _product_tex(node, names)
     inner = _render(node.inputs[0], names)
     if _is_transparent(node, names):
         return inner
@@ -263,6 +267,8 @@ def _factors(node: Node, names: Mapping[Node, str]) -> _Factors:
             return _Factors(-a.number, a.above, a.below)
         case "broadcast" | "reshape" if _is_transparent(node, names):
             return _factors(node.inputs[0], names)
+        case "broadcast" | "reshape":
+            return _moved_factors(node, names)
         case "constant":
             value: Constant = node.parameter
             unit = op.constant(Constant(Fraction(1), value.unit, value.radicand))
@@ -273,6 +279,21 @@ def _factors(node: Node, names: Mapping[Node, str]) -> _Factors:
             return _sum_factors(node, names)
         case _:
             return _Factors(Fraction(1), [node], [])
+
+
+def _moved_factors(node: Node, names: Mapping[Node, str]) -> _Factors:
+    """Numbers stay in front when the array behind them is repeated or reshaped."""
+    x = node.inputs[0]
+    parts = _factors(x, names)
+    arrays = [f for f in parts.above if not _is_number(f, names)]
+    if arrays == [x] or len(arrays) != 1 or not all(_is_number(f, names) for f in parts.below):
+        return _Factors(Fraction(1), [node], [])
+    scalars = [f for f in parts.above if f is not arrays[0]]
+    if parts.number == 1 and not scalars and not parts.below:
+        return _Factors(Fraction(1), [node], [])
+    change = op.broadcast if node.operation == "broadcast" else op.reshape
+    moved = change(op.reshape(arrays[0], x.shape), node.shape)
+    return _Factors(parts.number, [*scalars, moved], parts.below)
 
 
 def _size_factors(size: Size, names: Mapping[Node, str]) -> _Factors:
