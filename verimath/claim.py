@@ -141,16 +141,28 @@ def _problem(claim: Claim) -> str:
     functions = [
         getattr(statement, n) for n in ("of", "equals", "left", "right") if hasattr(statement, n)
     ]
+    if not isinstance(claim.mutants, Mapping):
+        return f"mutants={claim.mutants!r}; wanted {{name: function}}"
     if not all(callable(f) for f in (*functions, *claim.mutants.values())):
         return "every formula and mutant has to be a function"
     if isinstance(statement, Gradient):
+        if not isinstance(statement.wrt, str | tuple | list):
+            return f"wrt={statement.wrt!r}; wanted the name of an input, or several"
         missing = [name for name in statement.wrt_names if name not in claim.domain.inputs]
         if missing or not statement.wrt_names:
             return f"wrt={statement.wrt!r}, but the inputs are {', '.join(claim.domain.inputs)}"
-    if isinstance(statement, AtMost) and not 0 <= statement.bound < float("inf"):
+        if len(set(statement.wrt_names)) < len(statement.wrt_names):
+            return f"wrt={statement.wrt!r} names an input twice"
+    if isinstance(statement, AtMost) and not (
+        isinstance(statement.bound, int | float) and 0 <= statement.bound < float("inf")
+    ):
         return f"bound={statement.bound!r}; wanted a finite number that is not negative"
-    if not all(isinstance(route, Route) for route in claim.routes):
-        return "routes are made with numeric(...) or autograd(...)"
+    if isinstance(claim.assume, str) or not all(isinstance(text, str) for text in claim.assume):
+        return f"assume={claim.assume!r}; wanted a list of hypotheses in words"
+    if not isinstance(claim.routes, Sequence) or not all(
+        isinstance(route, Route) for route in claim.routes
+    ):
+        return "routes is a list of what numeric(...) or autograd(...) made"
     names = [route.name for route in claim.routes]
     if len(set(names)) < len(names):
         return "two routes have the same name"

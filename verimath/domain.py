@@ -26,18 +26,20 @@ class Input:
         """The least and greatest number of the dtype in the range (infinite if there is none)."""
         kind = np.dtype(dtype).type
         low, high = kind(-np.inf), kind(np.inf)
-        if self.min_value is not None:
-            low = kind(self.min_value)
-            low = np.nextafter(low, kind(np.inf)) if float(low) < self.min_value else low
-        if self.max_value is not None:
-            high = kind(self.max_value)
-            high = np.nextafter(high, kind(-np.inf)) if float(high) > self.max_value else high
+        with np.errstate(over="ignore"):  # a bound beyond the dtype's largest number
+            if self.min_value is not None:
+                low = kind(self.min_value)
+                low = np.nextafter(low, kind(np.inf)) if float(low) < self.min_value else low
+            if self.max_value is not None:
+                high = kind(self.max_value)
+                high = np.nextafter(high, kind(-np.inf)) if float(high) > self.max_value else high
         return float(low), float(high)
 
     def cast(self, values: Values, dtype: str) -> NDArray[Any]:
         """The nearest numbers of the dtype that lie in the range."""
         low, high = self.limits(dtype)
-        return np.asarray(np.clip(values.astype(dtype), low, high), dtype=dtype)
+        with np.errstate(over="ignore"):
+            return np.asarray(np.clip(values.astype(dtype), low, high), dtype=dtype)
 
     def __str__(self) -> str:
         if self.values is not None:
@@ -54,12 +56,14 @@ def reals(shape: str = "", min_value: float | None = None, max_value: float | No
     Raises ClaimError for a shape that can't be read or a range that holds no number.
     """
     for name, bound in (("min_value", min_value), ("max_value", max_value)):
+        if bound is not None and not isinstance(bound, int | float):
+            raise ClaimError(f"{name}={bound!r} is no number")
         if bound is not None and not np.isfinite(bound):
             raise ClaimError(f"{name}={bound} is not finite; leave it out for no bound")
     result = Input(parse_shape(shape), min_value, max_value)
     for dtype in ("float64", "float32"):
         low, high = result.limits(dtype)
-        if low > high:
+        if low > high or low == np.inf or high == -np.inf:
             raise ClaimError(
                 f"no {dtype} number lies between min_value={min_value} and max_value={max_value}; "
                 "the domain can't be satisfied: widen the range"
@@ -73,7 +77,7 @@ def given(values: Sequence[Any] | float) -> Input:
     Raises ClaimError if the rows differ in length or a number is not finite.
     """
     try:
-        array = np.asarray(values, dtype=np.float64)
+        array = np.array(values, dtype=np.float64)
     except (TypeError, ValueError):
         raise ClaimError(
             f"given() wants a number or nested lists of equal length, not {values!r}"
@@ -94,11 +98,16 @@ class Domain:
     inputs: Mapping[str, Input]
 
     def __init__(self, **inputs: Input) -> None:
+        if not inputs:
+            raise ClaimError('a domain needs at least one input, e.g. Domain(x=reals("n"))')
         for name, value in inputs.items():
             if not isinstance(value, Input):
                 raise ClaimError(f'{name}={value!r} is no input; wanted e.g. {name}=reals("n d")')
-        if not inputs:
-            raise ClaimError('a domain needs at least one input, e.g. Domain(x=reals("n"))')
+            if not name.isidentifier():
+                raise ClaimError(f"{name!r} can't name an input; wanted a Python identifier")
+            axes = sum(isinstance(axis, Size) for axis in value.shape.axes)
+            if axes > MAX_RANK:
+                raise ClaimError(f"{name} has {axes} axes; at most {MAX_RANK} are supported")
         object.__setattr__(self, "inputs", dict(inputs))
         clash = sorted(self.names & set(self.variadics))
         if clash:
@@ -108,7 +117,15 @@ class Domain:
         raise AttributeError("a Domain is immutable")
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Domain) and dict(self.inputs) == dict(other.inputs)
+        # Functions take the inputs by position, so their order counts.
+        return (
+            isinstance(other, Domain)
+            and list(self.inputs.items()) == list(other.inputs.items())
+            and all(
+                np.array_equal(mine.values, yours.values)  # pyright: ignore[reportArgumentType]
+                for mine, yours in zip(self.inputs.values(), other.inputs.values(), strict=True)
+            )
+        )
 
     def __hash__(self) -> int:
         return hash(tuple(self.inputs.items()))

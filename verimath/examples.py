@@ -78,7 +78,8 @@ def fill(plan: Plan, domain: Domain) -> Example:
     inputs: dict[str, Values] = {}
     for name, shape in domain.expand(ranks).items():
         spec = domain.inputs[name]
-        drawn = _values(generator, spec, tuple(axis.at(sizes) for axis in shape), plan)
+        size = tuple(axis.at(sizes) for axis in shape)
+        drawn = np.asarray(_values(generator, spec, size, plan), dtype=np.float64)
         drawn.flags.writeable = False
         inputs[name] = drawn
     return Example(ranks, sizes, inputs)
@@ -91,12 +92,12 @@ def _values(
         return np.array(spec.values)
     low, high = spec.min_value, spec.max_value
     if low is not None and high is not None:
-        between = generator.uniform(low, high, shape)
-        ends = generator.choice([low, high, (low + high) / 2], shape)
+        share = generator.random(shape)
+        between = np.clip(low * (1 - share) + high * share, low, high)
+        ends = generator.choice([low, high, low / 2 + high / 2], shape)
         mixed = np.where(generator.random(shape) < 0.1, ends, between)
-        drawn = np.clip(np.rint(mixed), low, high) if plan.kind == "integers" else mixed
-        return np.asarray(drawn, dtype=np.float64)
-    drawn = np.asarray(_unbounded(generator, shape, plan), dtype=np.float64)
+        return np.clip(np.rint(mixed), low, high) if plan.kind == "integers" else mixed
+    drawn = _unbounded(generator, shape, plan)
     if low is not None:
         return low + np.abs(drawn)
     return high - np.abs(drawn) if high is not None else drawn
@@ -124,14 +125,16 @@ def _unbounded(generator: np.random.Generator, shape: tuple[int, ...], plan: Pla
 
 
 def _clamped(domain: Domain, ranks: Mapping[str, int], sizes: dict[str, int]) -> dict[str, int]:
-    """The sizes, the largest lowered until no array is large."""
+    """The sizes, the largest lowered until no array is large (or every size is one)."""
 
     def elements(shape: tuple[Size, ...]) -> int:
         return int(np.prod([axis.at(sizes) for axis in shape], dtype=np.int64))
 
     shapes = list(domain.expand(ranks).values())
     while max(map(elements, shapes), default=0) > _LARGEST_ARRAY:
-        largest = max(sizes, key=lambda name: sizes[name])
+        largest = max(sizes, key=lambda name: sizes[name], default=None)
+        if largest is None or sizes[largest] <= 1:
+            break  # fixed sizes are as large as the claim says
         sizes = {**sizes, largest: sizes[largest] - 1}
     return sizes
 
@@ -161,7 +164,7 @@ def plans(draw: st.DrawFn, domain: Domain) -> Plan:
     return Plan(tuple(ranks.items()), tuple(sizes.items()), kind, scale, entropy)
 
 
-def covering_plans(domain: Domain) -> Iterator[Plan]:
+def covering_plans(domain: Domain, entropy: int = 0) -> Iterator[Plan]:
     """Plans that every run includes: all sizes 1, all 2, all different, each name at 1 and at 0."""
     choices = product(*(range(top + 1) for top in domain.largest_ranks.values()))
     for number, choice in enumerate(choices):
@@ -173,7 +176,7 @@ def covering_plans(domain: Domain) -> Iterator[Plan]:
         for index, sizes in enumerate(cover):
             kind = KINDS[(index + number) % len(KINDS)]
             clamped = _clamped(domain, ranks, sizes)
-            yield Plan(tuple(ranks.items()), tuple(clamped.items()), kind, 0, index)
+            yield Plan(tuple(ranks.items()), tuple(clamped.items()), kind, 0, entropy + index)
 
 
 def draw_examples(
@@ -183,7 +186,7 @@ def draw_examples(
 
     Raises ClaimError if no size satisfies the domain.
     """
-    found = dict.fromkeys(plan for plan in covering_plans(domain) if admissible(plan))
+    found = dict.fromkeys(plan for plan in covering_plans(domain, entropy) if admissible(plan))
     wanted = 1 if all(spec.values is not None for spec in domain.inputs.values()) else count
 
     def collect(plan: Plan) -> None:

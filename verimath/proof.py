@@ -8,6 +8,7 @@ symbol; only when all agree, and every step of the derivation passes its own che
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -15,6 +16,7 @@ import sympy as sp
 from verimath.arithmetic import symbolic as exact
 from verimath.arithmetic.symbolic import Objects
 from verimath.claim import AtMost
+from verimath.domain import Input
 from verimath.errors import ClaimError
 from verimath.formula.derive import Derivation, LocalStep
 from verimath.formula.graph import Formula, Node, topological
@@ -88,16 +90,17 @@ def _compare(
     except ClaimError as error:
         return "none", str(error)
     by_graph = _evaluate(prepared.reference, inputs, binding)
-    difference = _difference(by_graph, by_sympy)
+    domain = _Domain.of(prepared.claim.domain.inputs, inputs)
+    difference = _difference(by_graph, by_sympy, domain)
     if difference is not None:
         return "none", f"sympy's derivation and the formula graph's disagree at {difference.where}"
     if isinstance(statement, AtMost):
         return _compare_bound(prepared, statement)
     assert prepared.claimed is not None  # every other statement has two sides
-    difference = _difference(by_graph, _evaluate(prepared.claimed, inputs, binding))
+    difference = _difference(by_graph, _evaluate(prepared.claimed, inputs, binding), domain)
     if difference is None:
         return None
-    return _refute(difference)
+    return _refute(difference, domain)
 
 
 def _evaluate(
@@ -124,12 +127,45 @@ def _compare_bound(prepared: Prepared, statement: AtMost) -> tuple[ProofLabel, s
     return None
 
 
-def _difference(one: Sequence[Objects], other: Sequence[Objects]) -> _Difference | None:
+@dataclass(frozen=True, slots=True)
+class _Domain:
+    """Where the symbols live: given inputs are exact numbers, the others have a range."""
+
+    fixed: Mapping[sp.Symbol, sp.Expr]
+    ranges: Mapping[sp.Symbol, Input]
+
+    @staticmethod
+    def of(specs: Mapping[str, Input], inputs: Mapping[str, Objects]) -> "_Domain":
+        fixed: dict[sp.Symbol, sp.Expr] = {}
+        ranges: dict[sp.Symbol, Input] = {}
+        for name, cells in inputs.items():
+            spec = specs[name]
+            ranges.update((cell, spec) for cell in cells.ravel())
+            if spec.values is not None:
+                numbers = (symbolic.exact_literal(float(x)) for x in spec.values.ravel())
+                fixed.update(zip(cells.ravel(), numbers, strict=True))
+        return _Domain(fixed, ranges)
+
+    def number(self, symbol: Any, choice: int) -> sp.Expr:
+        """A rational number that the symbol may be, one of -2 to 4 if there is no range."""
+        spec = self.ranges[symbol]
+        low = None if spec.min_value is None else sp.Rational(spec.min_value)
+        high = None if spec.max_value is None else sp.Rational(spec.max_value)
+        if low is not None and high is not None:
+            return low + (high - low) * sp.Rational(choice, 6)
+        if low is not None:
+            return low + choice
+        return sp.Integer(choice - 2) if high is None else high - choice
+
+
+def _difference(
+    one: Sequence[Objects], other: Sequence[Objects], domain: _Domain
+) -> _Difference | None:
     for number, (a, b) in enumerate(zip(one, other, strict=True)):
         if a.shape != b.shape:
             return _Difference(f"result {number + 1}: shapes {a.shape} and {b.shape}", sp.nan)
         for index in np.ndindex(*a.shape):
-            gap = a[index] - b[index]
+            gap = sp.sympify(a[index] - b[index]).subs(domain.fixed)
             if not is_zero(gap):
                 return _Difference(f"element {index}", gap)
     return None
@@ -150,12 +186,12 @@ def is_zero(expression: sp.Expr) -> bool:
     return sp.simplify(expanded) == 0
 
 
-def _refute(difference: _Difference) -> tuple[ProofLabel, str]:
-    """Look for a rational point where the two sides differ exactly."""
+def _refute(difference: _Difference, domain: _Domain) -> tuple[ProofLabel, str]:
+    """Look for a rational point of the domain where the two sides differ exactly."""
     expression = difference.expression
     symbols = sorted(expression.free_symbols, key=str)
     for shift in range(12):
-        point = {s: sp.Integer((i + 1) * (shift + 1) % 7 - 2) for i, s in enumerate(symbols)}
+        point = {s: domain.number(s, (i + 1) * (shift + 1) % 7) for i, s in enumerate(symbols)}
         gap = expression.subs(list(point.items()))
         if gap.is_Rational and gap != 0:
             places = ", ".join(f"{s}={v}" for s, v in point.items())
@@ -204,7 +240,8 @@ def _step_problem(primal: Formula, step: LocalStep, binding: Binding) -> str | N
         if node is not step.of
     }
     known: dict[Node, Objects] = dict(cut)
-    seed = symbolic.symbols({"seed": tuple(s.at(binding) for s in step.of.shape)})["seed"]
+    shape = tuple(s.at(binding) for s in step.of.shape)
+    (seed,) = symbolic.symbols({"the cotangent": shape}).values()  # no variable has such a name
     value = _above_cut(step.of, known, binding)
     if step.is_pullback:
         known[step.seed] = seed

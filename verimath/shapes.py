@@ -84,7 +84,7 @@ def _monomial_text(monomial: Monomial, coefficient: int) -> str:
     names = "*".join(monomial)
     if not names:
         return str(coefficient)
-    return names if coefficient == 1 else f"{coefficient}*{names}"
+    return {1: names, -1: f"-{names}"}.get(coefficient, f"{coefficient}*{names}")
 
 
 ONE = Size.of(1)

@@ -18,6 +18,8 @@ Fails = Callable[[Example], bool]
 
 # Counted, so that the same failure always ends at the same example.
 _BUDGET = 1500
+# Larger numbers are halved only: counting them down would use up the budget.
+_COUNTED_DOWN = 32
 
 
 def shrink(example: Example, fails: Fails, domain: Domain) -> Example:
@@ -55,17 +57,19 @@ def _with(example: Example, name: str, values: Values) -> Example:
     return replace(example, inputs={**example.inputs, name: values})
 
 
-def _cut(example: Example, domain: Domain, ranks: dict[str, int], sizes: dict[str, int]) -> Example:
-    """The leading corner of every array, at smaller sizes."""
+def _cut(example: Example, domain: Domain, sizes: dict[str, int], *, last: bool) -> Example:
+    """The leading (or last) corner of every array, at smaller sizes."""
     inputs: dict[str, Values] = {}
-    for name, shape in domain.expand(ranks).items():
+    for name, shape in domain.expand(example.ranks).items():
         values = example.inputs[name]
         for axis, size in enumerate(shape):
-            values = np.take(values, range(size.at(sizes)), axis=axis)
+            kept, present = size.at(sizes), values.shape[axis]
+            start = present - kept if last else 0
+            values = np.take(values, range(start, start + kept), axis=axis)
         values = np.array(values, dtype=np.float64)
         values.flags.writeable = False
         inputs[name] = values
-    return Example(ranks, sizes, inputs)
+    return Example(example.ranks, sizes, inputs)
 
 
 def _smaller_sizes(example: Example, domain: Domain) -> Iterator[Example]:
@@ -74,7 +78,8 @@ def _smaller_sizes(example: Example, domain: Domain) -> Iterator[Example]:
             if 0 < smaller < size:
                 sizes = {**example.sizes, name: smaller}
                 if _shrinks_every_axis(domain, example, sizes):
-                    yield _cut(example, domain, dict(example.ranks), sizes)
+                    yield _cut(example, domain, sizes, last=False)
+                    yield _cut(example, domain, sizes, last=True)
 
 
 def _shrinks_every_axis(domain: Domain, example: Example, sizes: dict[str, int]) -> bool:
@@ -119,9 +124,11 @@ def _simpler_values(values: Values) -> Iterator[Values]:
 
 def _simpler_numbers(x: float) -> Iterator[float]:
     """Simpler numbers than x, simplest first; every one is simpler by the same fixed order."""
-    candidates = [0.0, 1.0, 2.0, -1.0, -x if x < 0 else x]
-    candidates += [float(np.trunc(x)), float(np.trunc(x / 2)), float(np.rint(x * 8)) / 8]
-    for candidate in dict.fromkeys(candidates):
+    candidates = [0.0, 1.0, 2.0, -1.0, 0.5, abs(x), np.trunc(x / 2), np.trunc(x), np.rint(x)]
+    candidates += [np.rint(x * 8) / 8, np.copysign(np.ceil(abs(x)), x)]
+    if abs(x) <= _COUNTED_DOWN:
+        candidates.append(x - np.sign(x))
+    for candidate in dict.fromkeys(map(float, candidates)):
         if _complexity(candidate) < _complexity(x):
             yield candidate
 

@@ -47,6 +47,8 @@ def _slope(node: Node) -> Node:
     x = node.inputs[0]
     if node.operation == "power":
         exponent: Fraction = node.parameter
+        if exponent in (0, 1):  # x to the power -1 has no value at zero, the derivative has
+            return op.constant(exponent)
         inner = x if exponent == 2 else op.power(x, exponent - 1)
         return op.multiply(op.constant(exponent), inner)
     return _FUNCTION_SLOPES[node.parameter](x, node)
@@ -90,10 +92,11 @@ def _einsum_cotangent(subscripts: Subscripts, node: Node, c: Node, k: int) -> No
     for position, index in enumerate(wanted):
         # A repeated index (trace, diagonal) spreads over the diagonal: multiply by a delta.
         if index in wanted[:position]:
+            # Axes before this position are already those of `wanted`.
             rank = tuple(range(len(result.shape)))
-            first = wanted[:position].index(index)
-            new = len(rank)
-            spread = Subscripts((rank, (first, new)), (*rank, new))
+            first, new = wanted.index(index), len(rank)
+            output = (*rank[:position], new, *rank[position:])
+            spread = Subscripts((rank, (first, new)), output)
             result = op.einsum(spread, result, op.delta(sizes[index]))
     return result
 

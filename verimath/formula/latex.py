@@ -1,24 +1,29 @@
 """Formulas and steps in TeX, as a person would write them.
 
 Scalars multiply by juxtaposition, arrays elementwise with a circled dot, einsums as matrix products
-with transposes, sums as `sum`, averages as `mean`; named variables are printed by name, so a step
-reads in the formula's own words.
+with transposes, sums as `sum`, averages as `mean`; an array of one axis is a column. Functions of
+arrays are elementwise, and so are powers: those of matrices have a circled dot too. One number
+repeated over a shape is printed as the number, a vector of ones as a bold one. Named variables are
+printed by name, so a step reads in the formula's own words.
 """
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from keyword import iskeyword
 
 from verimath.claim import AtMost, Equal, Gradient, Statement
+from verimath.formula import operations as op
 from verimath.formula.derive import LocalStep
-from verimath.formula.graph import Formula, Node
+from verimath.formula.graph import Formula, Node, Subscripts
 from verimath.formula.literals import Constant
 from verimath.shapes import ONE, Size, total_size
 
-# How tightly a piece of TeX holds together.
-_SUM, _PRODUCT, _ATOM = range(3)
+# How tightly a piece of TeX holds together: a + b, a \odot b, a b, a^2 or f(a), a.
+_SUM, _ELEMENTWISE, _PRODUCT, _SCRIPTED, _ATOM = range(5)
 
+# Without pi: that is the number.
 _GREEK = frozenset(
     [
         "alpha",
@@ -35,7 +40,6 @@ _GREEK = frozenset(
         "mu",
         "nu",
         "xi",
-        "pi",
         "rho",
         "sigma",
         "tau",
@@ -60,22 +64,28 @@ def symbol(name: str) -> str:
     r"""A variable name as TeX: w1 as w_{1}, y_hat as y_{\mathrm{hat}}, words upright."""
     stem, _, axis = name.partition("[")
     if axis:
-        return rf"\mathrm{{{stem}}}_{{{axis.rstrip(']')}}}"
-    head, _, tail = name.partition("_")
-    digits = head.lstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
-    stem = head[: len(head) - len(digits)] if digits.isdigit() else head
-    subscripts = ([digits] if digits.isdigit() else []) + ([_word(tail)] if tail else [])
-    subscript = f"_{{{','.join(subscripts)}}}" if subscripts else ""
-    if stem in _GREEK:
-        return rf"\{stem}{subscript}"
-    return (stem if len(stem) == 1 else _word(stem)) + subscript
+        return rf"{_upright(stem)}_{{{axis.rstrip(']')}}}"
+    bare = name.rstrip("'")
+    primes = name[len(bare) :]
+    if bare.endswith("_") and iskeyword(bare[:-1]):
+        bare = bare[:-1]
+    head, *tails = bare.split("_")
+    if not head or not all(tails):  # x_ and _x are not x
+        return _upright(bare) + primes
+    stem = head.rstrip("0123456789")
+    digits = head[len(stem) :]
+    letter = rf"\{stem}" if stem in _GREEK else _word(stem)
+    subscript = ",".join(([digits] if digits else []) + [_word(tail) for tail in tails])
+    return letter + primes + (f"_{{{subscript}}}" if subscript else "")
 
 
 def _word(text: str) -> str:
-    if text.isdigit() or len(text) == 1:
-        return text
-    # Underscores and other odd characters mean something in TeX.
-    return rf"\mathrm{{{''.join(c if c.isalnum() else ' ' for c in text)}}}"
+    return text if text.isascii() and (text.isdigit() or len(text) == 1) else _upright(text)
+
+
+def _upright(text: str) -> str:
+    command = "mathrm" if text.isascii() else "text"  # only text has letters of all scripts
+    return rf"\{command}{{{text.replace('_', chr(92) + '_')}}}"
 
 
 def size_tex(size: Size) -> str:
@@ -154,7 +164,7 @@ def _render(node: Node, names: Mapping[Node, str]) -> _Tex:
         case "reshape":
             return _reshape_tex(node, names)
         case "delta":
-            return _Tex("I")
+            return _Tex(r"\mathbf{I}")
         case _:
             return _table_tex(node)
 
@@ -166,39 +176,70 @@ def _sum_tex(node: Node, names: Mapping[Node, str]) -> _Tex:
     return _Tex(f"{left.text} + {right.text}", _SUM)
 
 
-def _is_transparent(node: Node) -> bool:
+_SCALARWISE = frozenset({"add", "multiply", "divide", "power", "function", "broadcast", "reshape"})
+
+
+def _is_number(node: Node, names: Mapping[Node, str]) -> bool:
+    """Whether a node is one number, perhaps repeated over a shape: it is printed as the number."""
+    if all(size == ONE for size in node.shape):
+        return True
+    if node in names or not node.inputs:
+        return False
+    inside = node.operation in _SCALARWISE or node.operation == "einsum"
+    return inside and all(_is_number(x, names) for x in node.inputs)
+
+
+def _orientation(node: Node) -> str | None:
+    """Which way a vector lies; None for what is no vector. A single axis is a column."""
+    match node.shape:
+        case (_,):
+            return "column"
+        case (first, second) if ONE in (first, second):
+            return "column" if second == ONE else "row"
+        case _:
+            return None
+
+
+def _is_transparent(node: Node, names: Mapping[Node, str]) -> bool:
     """Whether a change of shape goes without saying: a number, or a vector as a column."""
     x = node.inputs[0]
-    if all(size == ONE for size in x.shape):
+    if _is_number(x, names):
         return True
-    bare = [tuple(size for size in shape if size != ONE) for shape in (x.shape, node.shape)]
-    row = len(node.shape) == 2 and node.shape[0] == ONE != node.shape[1]
-    return node.operation == "reshape" and bare[0] == bare[1] and len(bare[0]) < 2 and not row
+    kept = node.operation == "reshape" and _orientation(x) is not None
+    return kept and _orientation(x) == _orientation(node)
 
 
 def _broadcast_tex(node: Node, names: Mapping[Node, str]) -> _Tex:
     """Rows or columns repeated are a product with a vector of ones."""
+    if not _is_transparent(node, names) and _moved_factors(node, names).above != [node]:
+        return _product_tex(node, names)
     x = node.inputs[0]
     inner = _render(x, names)
-    if _is_transparent(node):
+    if _is_transparent(node, names):
         return inner
     if len(node.shape) == 2 and len(x.shape) == 1:
         return _Tex(rf"\mathbf{{1}}\,{_transposed(inner)}", _PRODUCT)
     if len(node.shape) == 2 and x.shape[0] == ONE:
-        return _Tex(rf"\mathbf{{1}}\,{inner.at_least(_PRODUCT)}", _PRODUCT)
+        return _Tex(rf"\mathbf{{1}}\,{inner.at_least(_SCRIPTED)}", _PRODUCT)
     if len(node.shape) == 2 and x.shape[1] == ONE:
         return _Tex(rf"{inner.at_least(_PRODUCT)}\,\mathbf{{1}}^\top", _PRODUCT)
-    return _Tex(rf"\operatorname{{broadcast}}\left({inner.text}\right)")
+    return _call_tex("broadcast", inner, node)
 
 
 def _reshape_tex(node: Node, names: Mapping[Node, str]) -> _Tex:
-    x = node.inputs[0]
-    inner = _render(x, names)
-    if _is_transparent(node):
+    if not _is_transparent(node, names) and _moved_factors(node, names).above != [node]:
+        return _product_tex(node, names)
+    inner = _render(node.inputs[0], names)
+    if _is_transparent(node, names):
         return inner
-    if len(x.shape) == 1 and node.shape == (ONE, x.shape[0]):
-        return _Tex(_transposed(inner))
-    return _Tex(rf"\operatorname{{reshape}}\left({inner.text}\right)")
+    if _orientation(node) is not None and _orientation(node.inputs[0]) is not None:
+        return _Tex(_transposed(inner), _SCRIPTED)
+    return _call_tex("reshape", inner, node)
+
+
+def _call_tex(name: str, inner: _Tex, node: Node) -> _Tex:
+    shape = r" \times ".join(size_tex(size) for size in node.shape)
+    return _Tex(rf"\operatorname{{{name}}}_{{{shape}}}\left({inner.text}\right)", _SCRIPTED)
 
 
 @dataclass(slots=True)
@@ -211,24 +252,99 @@ class _Factors:
 
 
 def _factors(node: Node, names: Mapping[Node, str]) -> _Factors:
-    plain = node not in names
-    if plain and node.operation == "multiply":
-        a, b = (_factors(x, names) for x in node.inputs)
-        return _Factors(a.number * b.number, a.above + b.above, a.below + b.below)
-    if plain and node.operation == "divide":
-        a, b = (_factors(x, names) for x in node.inputs)
-        if b.number:
-            return _Factors(a.number / b.number, a.above + b.below, a.below + b.above)
-    if plain and node.operation == "function" and node.parameter == "negative":
-        a = _factors(node.inputs[0], names)
-        return _Factors(-a.number, a.above, a.below)
-    if plain and node.operation in ("broadcast", "reshape") and _is_transparent(node):
-        return _factors(node.inputs[0], names)
-    if plain and node.operation == "constant" and node.parameter.unit == "1":
-        return _Factors(node.parameter.factor, [], [])
-    if plain and node.operation == "size" and node.parameter.constant is not None:
-        return _Factors(Fraction(node.parameter.constant), [], [])
-    return _Factors(Fraction(1), [node], [])
+    if node in names:
+        return _Factors(Fraction(1), [node], [])
+    match node.operation:
+        case "multiply" | "divide":
+            a, b = (_factors(x, names) for x in node.inputs)
+            if node.operation == "multiply":
+                return _Factors(a.number * b.number, a.above + b.above, a.below + b.below)
+            if b.number:
+                return _Factors(a.number / b.number, a.above + b.below, a.below + b.above)
+            return _Factors(a.number, a.above, [*a.below, node.inputs[1]])
+        case "function" if node.parameter == "negative":
+            a = _factors(node.inputs[0], names)
+            return _Factors(-a.number, a.above, a.below)
+        case "broadcast" | "reshape" if _is_transparent(node, names):
+            return _factors(node.inputs[0], names)
+        case "broadcast" | "reshape":
+            return _moved_factors(node, names)
+        case "constant":
+            value: Constant = node.parameter
+            unit = op.constant(Constant(Fraction(1), value.unit, value.radicand))
+            return _Factors(value.factor, [] if value.is_rational else [unit], [])
+        case "size":
+            return _size_factors(node.parameter, names)
+        case "einsum":
+            return _sum_factors(node, names)
+        case _:
+            return _Factors(Fraction(1), [node], [])
+
+
+def _moved_factors(node: Node, names: Mapping[Node, str]) -> _Factors:
+    """Numbers stay in front when the array behind them is repeated or reshaped."""
+    x = node.inputs[0]
+    parts = _factors(x, names)
+    arrays = [f for f in parts.above if not _is_number(f, names)]
+    if arrays == [x] or len(arrays) != 1 or not all(_is_number(f, names) for f in parts.below):
+        return _Factors(Fraction(1), [node], [])
+    scalars = [f for f in parts.above if f is not arrays[0]]
+    if parts.number == 1 and not scalars and not parts.below:
+        return _Factors(Fraction(1), [node], [])
+    change = op.broadcast if node.operation == "broadcast" else op.reshape
+    moved = change(op.reshape(arrays[0], x.shape), node.shape)
+    return _Factors(parts.number, [*scalars, moved], parts.below)
+
+
+def _size_factors(size: Size, names: Mapping[Node, str]) -> _Factors:
+    """The coefficient of 2*n goes with the other numbers of a product."""
+    if len(size.terms) > 1 or _sized_input(size, names) is not None:
+        return _Factors(Fraction(1), [op.size(size)], [])
+    monomial, coefficient = size.terms[0] if size.terms else ((), 0)
+    return _Factors(Fraction(coefficient), [op.size(Size.of(name)) for name in monomial], [])
+
+
+def _sum_factors(node: Node, names: Mapping[Node, str]) -> _Factors:
+    """A sum over repetitions of one thing is a multiple of it."""
+    subscripts: Subscripts = node.parameter
+    if all(_is_number(x, names) for x in node.inputs):
+        sizes: dict[int, Size] = {}
+        for indices, x in zip(subscripts.operands, node.inputs, strict=True):
+            sizes.update(zip(indices, x.shape, strict=True))
+        count = total_size(n for index, n in sizes.items() if index not in subscripts.output)
+        parts = [_size_factors(count, names), *(_factors(x, names) for x in node.inputs)]
+    else:
+        wide = node.inputs[0]
+        repeats = wide.operation == "broadcast" and wide not in names and len(node.inputs) == 1
+        found = _without_repeats(node, wide.inputs[0]) if repeats else None
+        if found is None:
+            return _Factors(Fraction(1), [node], [])
+        count, once = found
+        parts = [_size_factors(count, names), _factors(once, names)]
+    number = Fraction(1)
+    for part in parts:
+        number *= part.number
+    return _Factors(
+        number, [f for part in parts for f in part.above], [f for part in parts for f in part.below]
+    )
+
+
+def _without_repeats(node: Node, x: Node) -> tuple[Size, Node] | None:
+    """A sum over the broadcast `x` as a number of repetitions, times a sum over `x` itself."""
+    indices, output = node.parameter.operands[0], node.parameter.output
+    sizes = dict(zip(indices, node.inputs[0].shape, strict=True))
+    if len(sizes) < len(indices):
+        return None  # a trace or diagonal
+    lead = len(indices) - len(x.shape)
+    own = dict(zip(indices[lead:], x.shape, strict=True))
+    repeated = {index for index, size in sizes.items() if own.get(index, ONE) != size}
+    summed = [index for index in repeated if index not in output]
+    if not summed:
+        return None
+    kept = tuple(index for index in output if index in own)
+    once = op.einsum(Subscripts((indices[lead:],), kept), x)
+    once = op.reshape(once, [own.get(index, ONE) for index in output])
+    return total_size(sizes[index] for index in summed), op.broadcast(once, node.shape)
 
 
 def _product_tex(node: Node, names: Mapping[Node, str]) -> _Tex:
@@ -243,14 +359,22 @@ def _product_tex(node: Node, names: Mapping[Node, str]) -> _Tex:
     )
 
 
+def _sized_input(size: Size, names: Mapping[Node, str]) -> Node | None:
+    """The input that has this many elements, where no better name for the number exists."""
+    if not any("[" in name or name in names.values() for name in size.names):
+        return None
+    inputs = (node for node in names if node.operation == "input")
+    return next((node for node in inputs if total_size(node.shape) == size), None)
+
+
 def _size_tex(size: Size, names: Mapping[Node, str]) -> _Tex:
     """A number of elements; that of an array of any rank is called the size of the array."""
-    if any("[" in name for name in size.names):
-        for node in names:
-            if node.operation == "input" and total_size(node.shape) == size:
-                return _Tex(rf"\operatorname{{size}}\left({symbol(names[node])}\right)")
-    text = size_tex(size)
-    return _Tex(text, _SUM if len(size.terms) > 1 else _PRODUCT)
+    node = _sized_input(size, names)
+    if node is not None:
+        return _Tex(rf"\operatorname{{size}}\left({symbol(names[node])}\right)", _SCRIPTED)
+    if len(size.terms) > 1:
+        return _Tex(size_tex(size), _SUM)
+    return _Tex(size_tex(size))
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +388,7 @@ def _factor(node: Node, names: Mapping[Node, str]) -> _Factor:
         return _Factor(_size_tex(node.parameter, names), True)
     if node.operation == "constant" and node not in names:
         return _Factor(_constant_tex(node.parameter), True)
-    return _Factor(_render(node, names), not node.shape)
+    return _Factor(_render(node, names), _is_number(node, names))
 
 
 def _fraction_tex(number: Fraction, above: list[_Factor], below: list[_Factor]) -> _Tex:
@@ -273,44 +397,42 @@ def _fraction_tex(number: Fraction, above: list[_Factor], below: list[_Factor]) 
     scalars = [f for f in above if f.scalar]
     arrays = [f for f in above if not f.scalar]
     if not below and number.denominator == 1:
-        return _Tex(sign + _times(number.numerator, scalars, arrays), _binding(number, above, sign))
-    if all(f.scalar for f in below):
-        top = _times(number.numerator, scalars, [])
-        bottom = _times(number.denominator, below, [])
-        rest = _times(1, [], arrays, beside=True) if arrays else ""
-        return _Tex(rf"{sign}\frac{{{top}}}{{{bottom}}}{rest}", _PRODUCT)
-    top = _times(number.numerator, scalars, arrays)
+        text = _times(number.numerator, scalars, arrays, beside=bool(sign))
+        return _Tex(sign + text, _SUM if sign else _binding(number, scalars, arrays))
+    aside = all(f.scalar for f in below)
+    top = _times(number.numerator, scalars, [] if aside else arrays)
     bottom = _times(
         number.denominator, [f for f in below if f.scalar], [f for f in below if not f.scalar]
     )
-    return _Tex(rf"{sign}\frac{{{top}}}{{{bottom}}}", _PRODUCT)
+    rest = _times(1, [], arrays, beside=True) if aside and arrays else ""
+    binding = _ELEMENTWISE if aside and len(arrays) > 1 else _PRODUCT
+    return _Tex(rf"{sign}\frac{{{top}}}{{{bottom}}}{rest}", _SUM if sign else binding)
 
 
-def _binding(number: Fraction, above: list[_Factor], sign: str) -> int:
-    if sign:
-        return _SUM
+def _binding(number: Fraction, scalars: list[_Factor], arrays: list[_Factor]) -> int:
+    above = scalars + arrays
     if not above:
         return _ATOM
-    return above[0].tex.binding if number == 1 and len(above) == 1 else _PRODUCT
+    if number == 1 and len(above) == 1:
+        return above[0].tex.binding
+    return _PRODUCT if len(arrays) < 2 else _ELEMENTWISE
 
 
 def _times(
     number: int, scalars: list[_Factor], arrays: list[_Factor], *, beside: bool = False
 ) -> str:
-    """A product in TeX; `beside` says that another factor stands in front of it."""
+    """A product in TeX; `beside` says that something stands in front of it."""
     alone = len(scalars) + len(arrays) == 1 and number == 1 and not beside
     needed = _SUM if alone else _PRODUCT
-    counts = Counter(f.tex.at_least(needed) for f in scalars)
+    counts = Counter(f.tex for f in scalars)
     scalar_text = r"\,".join(
-        text
+        tex.at_least(_SUM if alone else _SCRIPTED)
         if count == 1
-        else f"{text}^{{{count}}}"
-        if "^" not in text
-        else rf"({text})^{{{count}}}"
-        for text, count in counts.items()
+        else f"{tex.at_least(_ATOM)}^{{{count}}}"
+        for tex, count in counts.items()
     )
     # A matrix product inside an elementwise product needs its own parentheses.
-    array_needed = needed if len(arrays) == 1 else _ATOM
+    array_needed = needed if len(arrays) == 1 else _SCRIPTED
     array_text = r" \odot ".join(f.tex.at_least(array_needed) for f in arrays)
     pieces = [piece for piece in (scalar_text, array_text) if piece]
     if number != 1 or not pieces:
@@ -327,15 +449,16 @@ def _mean_tex(node: Node, names: Mapping[Node, str]) -> _Tex | None:
         return None
     whole = total_size(top.inputs[0].shape)
     divided = bottom.parameter if bottom.operation == "size" else None
-    if bottom.operation == "constant" and bottom.parameter.factor.denominator == 1:
-        divided = Size.of(int(bottom.parameter.factor))
+    if bottom.operation == "constant" and whole.constant is not None:
+        divided = whole if bottom.parameter == Constant(Fraction(whole.constant)) else None
     if (
         top.shape
         or divided != whole
         or len(set(top.parameter.operands[0])) < len(top.inputs[0].shape)
     ):
         return None
-    return _Tex(rf"\operatorname{{mean}}\left({_render(top.inputs[0], names).text}\right)")
+    inner = _render(top.inputs[0], names).text
+    return _Tex(rf"\operatorname{{mean}}\left({inner}\right)", _SCRIPTED)
 
 
 def _plain(node: Node) -> Node:
@@ -348,35 +471,31 @@ def _power_tex(node: Node, names: Mapping[Node, str]) -> _Tex:
         return _Tex(rf"\sqrt{{{base.text}}}")
     if exponent == 1:
         return base
-    inner = base.at_least(_ATOM)
-    if "^" in inner and not inner.startswith(r"\left("):
-        inner = rf"\left({inner}\right)"
-    return _Tex(rf"{inner}^{{{exponent}}}")
+    is_matrix = sum(size != ONE for size in node.shape) > 1 and not _is_number(node, names)
+    dot = r"\odot " if is_matrix else ""
+    return _Tex(rf"{base.at_least(_ATOM)}^{{{dot}{exponent}}}", _SCRIPTED)
 
 
 def _function_tex(node: Node, names: Mapping[Node, str]) -> _Tex:
     x = _render(node.inputs[0], names)
     match node.parameter:
         case "negative":
-            if _factors(node, names).above != [node.inputs[0]]:
-                return _product_tex(node, names)
-            return _Tex(f"-{x.at_least(_PRODUCT)}", _SUM)
+            return _product_tex(node, names)
         case "exp":
-            return _Tex(rf"e^{{{x.text}}}")
+            return _Tex(rf"\mathrm{{e}}^{{{x.text}}}", _SCRIPTED)
         case "sqrt":
             return _Tex(rf"\sqrt{{{x.text}}}")
         case name:
-            return _Tex(rf"\{name}\left({x.text}\right)")
+            return _Tex(rf"\{name}\left({x.text}\right)", _SCRIPTED)
 
 
 def _constant_tex(constant: Constant) -> _Tex:
-    unit = {"1": "", "pi": r"\pi", "e": "e"}.get(constant.unit)
-    if unit is None:
-        unit = rf"\sqrt{{{_number(abs(constant.radicand))}}}"
+    root = "" if constant.is_rational else rf"\sqrt{{{_number(constant.radicand)}}}"
+    unit = {"pi": r"\pi", "e": r"\mathrm{e}"}.get(constant.unit, root)
     sign = "-" if constant.factor < 0 else ""
     factor = abs(constant.factor)
     text = unit if unit and factor == 1 else _number(factor) + unit
-    return _Tex(sign + text, _SUM if sign else _ATOM)
+    return _Tex(sign + text, _SUM if sign else _ATOM if factor == 1 or not unit else _PRODUCT)
 
 
 def _number(value: Fraction) -> str:
@@ -386,7 +505,7 @@ def _number(value: Fraction) -> str:
 
 
 def _decimal(value: float) -> str:
-    mantissa, _, exponent = f"{value:g}".partition("e")
+    mantissa, _, exponent = repr(float(value)).removesuffix(".0").partition("e")
     return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if exponent else mantissa
 
 
@@ -410,11 +529,14 @@ _PRODUCTS = {
     ("i", "i", ""): "{aT} {b}",
     ("i", "j", "ij"): "{a} {bT}",
     ("i", "j", "ji"): "{b} {aT}",
+    ("ij", "ji", ""): r"\operatorname{{tr}}\left({a} {b}\right)",
     ("ij", "ij", ""): r"\left\langle {a0}, {b0} \right\rangle",
 }
 
 
 def _einsum_tex(node: Node, names: Mapping[Node, str]) -> _Tex:
+    if _sum_factors(node, names).above != [node]:
+        return _product_tex(node, names)
     operands, output = _canonical(node)
     if len(operands) == 1:
         return _unary_einsum(node, operands[0], output, names)
@@ -436,13 +558,13 @@ def _einsum_tex(node: Node, names: Mapping[Node, str]) -> _Tex:
         product = _Tex(
             pattern.format(
                 a=a.at_least(_PRODUCT),
-                b=b.at_least(_ATOM),
+                b=b.at_least(_SCRIPTED),
                 aT=_transposed(a),
                 bT=_transposed(b),
                 a0=a.text,
                 b0=b.text,
             ),
-            _PRODUCT if output or "langle" not in pattern else _ATOM,
+            _ATOM if "langle" in pattern else _PRODUCT,
         )
     if number == 1 and not scalars and not below:
         return product
@@ -451,26 +573,15 @@ def _einsum_tex(node: Node, names: Mapping[Node, str]) -> _Tex:
 
 def _operand(x: Node, names: Mapping[Node, str]) -> tuple[_Tex, _Factors]:
     """An operand of a product, with scalar factors pulled out in front."""
-    if x in names:
-        return _render(x, names), _Factors(Fraction(1), [], [])
     factors = _factors(x, names)
-    arrays = [f for f in factors.above if f.shape]
-    scalars = [f for f in factors.above if not f.shape]
-    if any(f.shape for f in factors.below) or len(arrays) > 1:
+    arrays = [f for f in factors.above if not _is_number(f, names)]
+    scalars = [f for f in factors.above if _is_number(f, names)]
+    whole = x in names or all(size == ONE for size in x.shape)
+    if whole or len(arrays) > 1 or not all(_is_number(f, names) for f in factors.below):
         return _render(x, names), _Factors(Fraction(1), [], [])
-    rest = _Factors(factors.number, scalars, factors.below)
     # A number repeated over a shape is a vector (or matrix) of ones times that number.
     piece = _render(arrays[0], names) if arrays else _Tex(r"\mathbf{1}")
-    if arrays and arrays[0].operation != "input" and arrays[0] not in names and _spread(x):
-        return _render(x, names), _Factors(Fraction(1), [], [])
-    return piece, rest
-
-
-def _spread(x: Node) -> bool:
-    """Whether an array of fewer axes is repeated on the way to this operand."""
-    while x.operation in ("multiply", "divide", "reshape"):
-        x = x.inputs[0]
-    return x.operation == "broadcast" and bool(x.inputs[0].shape)
+    return piece, _Factors(factors.number, scalars, factors.below)
 
 
 def _transposed(x: _Tex) -> str:
@@ -491,11 +602,15 @@ def _unary_einsum(node: Node, operand: str, output: str, names: Mapping[Node, st
     if operand == output:
         return x
     if sorted(operand) == sorted(output):
-        return _Tex(_transposed(x)) if len(operand) == 2 else _axes_tex(x, operand, output)
+        return (
+            _Tex(_transposed(x), _SCRIPTED) if len(operand) == 2 else _axes_tex(x, operand, output)
+        )
     if operand == "ii":
-        return _Tex(rf"\operatorname{{{'diag' if output else 'tr'}}}\left({x.text}\right)")
+        return _Tex(
+            rf"\operatorname{{{'diag' if output else 'tr'}}}\left({x.text}\right)", _SCRIPTED
+        )
     if not output and len(set(operand)) == len(operand):
-        return _Tex(rf"\operatorname{{sum}}\left({x.text}\right)")
+        return _Tex(rf"\operatorname{{sum}}\left({x.text}\right)", _SCRIPTED)
     if operand == "ij" and output == "i":
         return _Tex(rf"{x.at_least(_PRODUCT)}\,\mathbf{{1}}", _PRODUCT)
     if operand == "ij" and output == "j":
@@ -505,14 +620,14 @@ def _unary_einsum(node: Node, operand: str, output: str, names: Mapping[Node, st
 
 def _axes_tex(x: _Tex, operand: str, output: str) -> _Tex:
     order = ",".join(str(operand.index(letter)) for letter in output)
-    return _Tex(rf"\operatorname{{axes}}_{{{order}}}\left({x.text}\right)")
+    return _Tex(rf"\operatorname{{axes}}_{{{order}}}\left({x.text}\right)", _SCRIPTED)
 
 
 def _index_notation(operands: list[str], output: str, texts: list[_Tex]) -> _Tex:
     summed = sorted(set("".join(operands)) - set(output))
     sigma = rf"\textstyle\sum_{{{','.join(summed)}}} " if summed else ""
     factors = [
-        rf"{text.at_least(_ATOM)}_{{{indices}}}" if indices else text.at_least(_PRODUCT)
+        rf"{_indexable(text)}_{{{indices}}}" if indices else text.at_least(_PRODUCT)
         for text, indices in zip(texts, operands, strict=True)
     ]
     free = (
@@ -520,14 +635,19 @@ def _index_notation(operands: list[str], output: str, texts: list[_Tex]) -> _Tex
         if output
         else sigma + " ".join(factors)
     )
-    return _Tex(free, _ATOM if output else _PRODUCT)
+    return _Tex(free, _SCRIPTED if output else _SUM)
+
+
+def _indexable(x: _Tex) -> str:
+    """TeX knows no two subscripts in a row."""
+    return rf"\left({x.text}\right)" if "_" in x.text else x.at_least(_ATOM)
 
 
 def _table_tex(node: Node) -> _Tex:
     cells = node.parameter
-    rows = (
-        cells if len(node.shape) == 2 else [(cell,) for cell in cells] if node.shape else [(cells,)]
-    )
+    if not node.shape:
+        return _constant_tex(cells)
+    rows = cells if len(node.shape) == 2 else [(cell,) for cell in cells]
     if len(node.shape) > 2:
         return _Tex(r"\text{table}")
     lines = [" & ".join(_decimal_constant(cell) for cell in row) for row in rows]

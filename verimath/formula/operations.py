@@ -200,7 +200,10 @@ def matmul(a: Node, b: Node, *, line: Line = None) -> Node:
     left = (summed,) if len(a.shape) == 1 else (row, summed)
     right = (summed,) if len(b.shape) == 1 else (summed, column)
     lead_a, lead_b = a.shape[: -len(left)], b.shape[: -len(right)]
-    depth = max(len(lead_a), len(lead_b))
+    lead = broadcast_shape(lead_a, lead_b)
+    depth = len(lead)
+    a = broadcast(a, lead[depth - len(lead_a) :] + a.shape[len(lead_a) :], line=line)
+    b = broadcast(b, lead[depth - len(lead_b) :] + b.shape[len(lead_b) :], line=line)
     batch = tuple(range(3, 3 + depth))
     output = batch + tuple(i for i in (row, column) if i in left + right)
     subscripts = Subscripts(

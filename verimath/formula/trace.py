@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
+from traceback import extract_tb
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -21,18 +22,26 @@ from verimath.formula.literals import read_literal
 from verimath.shapes import ONE, Size, shape_text, total_size
 
 _OWN_FOLDER = str(Path(__file__).parent)
+_MACHINERY = frozenset({"array_api_compat", "numpy"})
+
+
+def _is_machinery(file: str) -> bool:
+    return file.startswith(_OWN_FOLDER) or not _MACHINERY.isdisjoint(Path(file).parts)
 
 
 def _line() -> str:
     """Where the formula's author is: the innermost frame outside this file's machinery."""
     frame = inspect.currentframe()
     assert frame is not None  # CPython has frames
-    while frame.f_back is not None and (
-        frame.f_code.co_filename.startswith(_OWN_FOLDER)
-        or "array_api_compat" in frame.f_code.co_filename
-    ):
+    while frame.f_back is not None and _is_machinery(frame.f_code.co_filename):
         frame = frame.f_back
     return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
+
+
+def _line_of(error: Exception) -> str:
+    """Where in the author's files an exception passed last, with a colon, or nothing."""
+    frames = [f for f in extract_tb(error.__traceback__) if not _is_machinery(f.filename)]
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}: " if frames else ""
 
 
 def _fail(reason: str) -> NoReturn:
@@ -74,12 +83,12 @@ class Dimension:
 
     def __add__(self, other: Any) -> Any:
         if isinstance(other, int | Dimension):
-            return _dimension(self.size + _size(other))
+            return _dimension(self.size + _term(other))
         return _as_array(self) + other
 
     def __mul__(self, other: Any) -> Any:
         if isinstance(other, int | Dimension):
-            return _dimension(self.size * _size(other))
+            return _dimension(self.size * _term(other))
         return _as_array(self) * other
 
     __radd__ = __add__
@@ -87,7 +96,7 @@ class Dimension:
 
     def __sub__(self, other: Any) -> Any:
         if isinstance(other, int | Dimension):
-            return _dimension(self.size + _size(other) * -1)
+            return _dimension(self.size + _term(other) * -1)
         return _as_array(self) - other
 
     def __rsub__(self, other: Any) -> Any:
@@ -109,8 +118,16 @@ class Dimension:
         self._no_branch("an exponent")
 
 
-def _size(value: "int | Dimension") -> Size:
-    return value.size if isinstance(value, Dimension) else Size.of(value)
+def _term(value: "int | Dimension") -> "int | Size":
+    return value.size if isinstance(value, Dimension) else value
+
+
+def _size(value: Any) -> Size:
+    if isinstance(value, Dimension):
+        return value.size
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        _fail(f"{value!r} is no size of an axis; wanted e.g. 3 or x.shape[0]")
+    return Size.of(value)
 
 
 def _dimension(size: Size) -> int | Dimension:
@@ -155,7 +172,15 @@ def _axes(x: Node, axis: Any) -> tuple[int, ...]:
     for a in wanted:
         if not isinstance(a, int) or not -rank <= a < rank:
             _fail(f"axis {a!r} of an array of shape {shape_text(x.shape)}, which has {rank} axes")
-    return tuple(a % rank for a in wanted)
+    found = tuple(a % rank for a in wanted)
+    if len(set(found)) < len(found):
+        _fail(f"axes {wanted} name one axis twice")
+    return found
+
+
+def _is_whole(key: Any) -> bool:
+    """Whether a key is the slice `:`."""
+    return isinstance(key, slice) and all(part is None for part in (key.start, key.stop, key.step))
 
 
 class TracedArray:
@@ -240,14 +265,16 @@ class TracedArray:
         return self
 
     def __getitem__(self, key: Any) -> "TracedArray":
-        keys = key if isinstance(key, tuple) else (key,)
-        if any(k is not None and k is not Ellipsis and k != slice(None) for k in keys):
+        keys: tuple[Any, ...] = key if isinstance(key, tuple) else (key,)
+        if not all(k is None or k is Ellipsis or _is_whole(k) for k in keys):
             _fail("indexing other than `:`, `...` and `None` is not an operation of formulas yet")
-        given = sum(k is not None and k is not Ellipsis for k in keys)
+        dots = sum(k is Ellipsis for k in keys)
+        rest = self.ndim - sum(isinstance(k, slice) for k in keys)
+        if rest < 0 or dots > 1:
+            _fail(f"too many indices for an array of shape {shape_text(self.node.shape)}")
         shape: list[Size] = []
         axes = iter(self.node.shape)
-        rest = self.ndim - given
-        for k in keys if Ellipsis in keys else (*keys, Ellipsis):
+        for k in keys if dots else (*keys, Ellipsis):
             if k is None:
                 shape.append(ONE)
             else:
@@ -295,12 +322,21 @@ class _Linalg:
         _fail(f"`xp.linalg.{name}` is not an operation of formulas yet")
 
     def trace(self, x: TracedArray) -> TracedArray:
-        return _apply(op.einsum, Subscripts(((0, 0),), ()), x.node)
+        batch = self._batch(x)
+        return _apply(op.einsum, Subscripts(((*batch, x.ndim, x.ndim),), batch), x.node)
 
     def diagonal(self, x: TracedArray) -> TracedArray:
-        return _apply(op.einsum, Subscripts(((0, 0),), (0,)), x.node)
+        batch, last = self._batch(x), x.ndim
+        return _apply(op.einsum, Subscripts(((*batch, last, last),), (*batch, last)), x.node)
+
+    def _batch(self, x: TracedArray) -> tuple[int, ...]:
+        if x.ndim < 2:
+            _fail(f"a trace or diagonal of an array of {x.ndim} axes; wanted at least 2")
+        return tuple(range(x.ndim - 2))
 
     def outer(self, a: TracedArray, b: TracedArray) -> TracedArray:
+        if (a.ndim, b.ndim) != (1, 1):
+            _fail(f"an outer product of arrays of {a.ndim} and {b.ndim} axes; wanted 1 and 1")
         return _apply(op.einsum, Subscripts(((0,), (1,)), (0, 1)), a.node, b.node)
 
 
@@ -339,7 +375,7 @@ class Namespace:
         if isinstance(exponent, bool) or not isinstance(exponent, int | float | Fraction):
             _fail("an exponent has to be a number written in the formula, such as 2 or 0.5")
         value = read_literal(exponent) if isinstance(exponent, float) else None
-        if value is not None and value.unit != "1":
+        if value is not None and not value.is_rational:
             _fail(f"the exponent {value} is not rational")
         rational = Fraction(exponent) if value is None else value.factor
         return _apply(op.power, _as_node(x), rational)
@@ -373,8 +409,12 @@ class Namespace:
 
     def tensordot(self, a: TracedArray, b: TracedArray, *, axes: Any = 2) -> TracedArray:
         if isinstance(axes, int):
+            if not 0 <= axes <= min(a.ndim, b.ndim):
+                _fail(f"a product over {axes} axes of arrays of {a.ndim} and {b.ndim} axes")
             axes = (tuple(range(a.ndim - axes, a.ndim)), tuple(range(axes)))
         left, right = _axes(a.node, tuple(axes[0])), _axes(b.node, tuple(axes[1]))
+        if len(left) != len(right):
+            _fail(f"axes {axes}: as many axes of one array as of the other")
         first = tuple(range(a.ndim))
         second = [a.ndim + axis for axis in range(b.ndim)]
         for i, j in zip(left, right, strict=True):
@@ -383,15 +423,22 @@ class Namespace:
         return _apply(op.einsum, Subscripts((first, tuple(second)), output), a.node, b.node)
 
     def vecdot(self, a: TracedArray, b: TracedArray, *, axis: int = -1) -> TracedArray:
+        if axis >= 0:
+            _fail(f"axis={axis} of a vecdot; wanted a negative one, counted from the last axis")
+        along = [x.node.shape[_axes(x.node, axis)[0]] for x in (a, b)]
+        if along[0] != along[1]:
+            _fail(f"a vecdot over axes of sizes {along[0]} and {along[1]}")
         return self.sum(self.multiply(a, b), axis=axis)
 
     def reshape(self, x: TracedArray, shape: Any) -> TracedArray:
         wanted = shape if isinstance(shape, tuple | list) else (shape,)
-        if any(isinstance(n, int) and n < 0 for n in wanted):
+        if any(isinstance(n, int) and n == -1 for n in wanted):
             _fail("a reshape with -1; write the size, as in (x.shape[0], 1)")
         return _apply(op.reshape, x.node, [_size(n) for n in wanted])
 
     def expand_dims(self, x: TracedArray, *, axis: int = 0) -> TracedArray:
+        if not -x.ndim - 1 <= axis <= x.ndim:
+            _fail(f"axis {axis} to expand an array of {x.ndim} axes")
         at = axis % (x.ndim + 1)
         return _apply(op.reshape, x.node, [*x.node.shape[:at], ONE, *x.node.shape[at:]])
 
@@ -441,19 +488,33 @@ def trace(
         result, variables = _call_and_watch(function, [TracedArray(n) for n in nodes.values()])
     except FormulaError as error:
         raise FormulaError(f"formula `{label}`: {error}") from None
-    except (TypeError, ValueError, AttributeError, IndexError, KeyError) as error:
-        raise FormulaError(f"formula `{label}`: {type(error).__name__}: {error}") from error
+    except Exception as error:
+        reason = f"{_line_of(error)}{type(error).__name__}: {error}"
+        raise FormulaError(f"formula `{label}`: {reason}") from error
     results = result if isinstance(result, tuple) else (result,)
-    if not all(isinstance(r, TracedArray | Dimension | int | float) for r in results):
-        raise FormulaError(
-            f"formula `{label}` returned {type(result).__name__}; wanted an array (or a tuple)"
-        )
+    wrong = [r for r in results if isinstance(r, bool) or not isinstance(r, _RESULTS)]
+    if wrong or not results:
+        what = f"{type(wrong[0]).__name__}" if wrong else "an empty tuple"
+        raise FormulaError(f"formula `{label}` returned {what}; wanted an array (or a tuple)")
     outputs = tuple(_as_node(r) for r in results)
-    names = {v.node: key for key, v in variables.items() if isinstance(v, TracedArray)}
-    names.update({node: key for key, node in nodes.items()})
+    names = {node: key for key, node in nodes.items()}
+    for key, value in variables.items():
+        if isinstance(value, TracedArray):
+            _name(names, value.node, key)
     if len(outputs) == 1:
-        names.setdefault(outputs[0], label if label.isidentifier() else "f")
+        _name(names, outputs[0], label if label.isidentifier() else "f")
     return Formula(label, nodes, outputs, names)
+
+
+_RESULTS = (TracedArray, Dimension, int, float, Fraction)
+
+
+def _name(names: dict[Node, str], node: Node, name: str) -> None:
+    """Name a node that has no name yet; one that is taken (x = x + 1) gets a prime."""
+    if node not in names:
+        while name in names.values():
+            name += "'"
+        names[node] = name
 
 
 def _call_and_watch(

@@ -7,6 +7,7 @@ wanted value, and `numeric_value` runs them through lambdify on numbers.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from operator import index as as_integer
 from typing import Any
 
@@ -103,6 +104,9 @@ class SymbolicArray:
     def __neg__(self) -> "SymbolicArray":
         return SymbolicArray(-self.cells)
 
+    def __pos__(self) -> "SymbolicArray":
+        return self
+
     def __getitem__(self, key: Any) -> "SymbolicArray":
         return SymbolicArray(self.cells[key])
 
@@ -117,6 +121,8 @@ def _cells(value: Any) -> Objects:
     if isinstance(value, list | tuple):
         rows = [_cells(row) for row in value]
         return np.asarray([row.tolist() for row in rows], dtype=object)
+    if isinstance(value, Fraction):
+        return np.asarray(sp.Rational(value.numerator, value.denominator), dtype=object)
     # as_integer takes integers of every library and nothing that would have to be rounded.
     number = exact_literal(value) if isinstance(value, float) else sp.Integer(as_integer(value))
     return np.asarray(number, dtype=object)
@@ -132,10 +138,10 @@ def _sum(cells: Objects, axis: Any, keepdims: bool) -> Objects:
 
 class _Linalg:
     def trace(self, x: SymbolicArray) -> SymbolicArray:
-        return SymbolicArray(_sum(np.diagonal(x.cells), None, False))
+        return SymbolicArray(_sum(self.diagonal(x).cells, -1, False))
 
     def diagonal(self, x: SymbolicArray) -> SymbolicArray:
-        return SymbolicArray(np.diagonal(x.cells))
+        return SymbolicArray(np.diagonal(x.cells, axis1=-2, axis2=-1))
 
     def outer(self, a: SymbolicArray, b: SymbolicArray) -> SymbolicArray:
         return SymbolicArray(np.multiply.outer(a.cells, b.cells))
@@ -243,6 +249,7 @@ def symbols(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Objects]:
 def _symbol_array(name: str, shape: tuple[int, ...]) -> Objects:
     cells = np.empty(shape, dtype=object)
     for index in np.ndindex(*shape):
+        # Not x_1: that may be the name of another input.
         place = f"[{', '.join(map(str, index))}]" if shape else ""
         cells[index] = sp.Symbol(f"{name}{place}", real=True)
     return cells

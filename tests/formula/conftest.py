@@ -1,0 +1,127 @@
+"""Random formulas: short programs over the array API that any of its libraries can run."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from array_api_compat import array_namespace
+from hypothesis import strategies as st
+
+from verimath.errors import FormulaError
+from verimath.formula import operations
+from verimath.formula.trace import TracedArray, trace
+from verimath.shapes import Size, parse_shape
+
+INPUTS = {"X": "n d", "v": "d", "u": "n 1", "s": ""}
+
+OPERATIONS = {
+    "negate": lambda xp, a, b: -a,
+    "shift": lambda xp, a, b: a - 2 / 3,
+    "scale": lambda xp, a, b: a * 3,
+    "below": lambda xp, a, b: 0.5 / (a**2 + 1),
+    "square": lambda xp, a, b: a**2,
+    "cube": lambda xp, a, b: a**3 / 8,
+    "root": lambda xp, a, b: (a**2 + 1) ** 0.5,
+    "exp": lambda xp, a, b: xp.exp(xp.tanh(a)),
+    "log": lambda xp, a, b: xp.log(a**2 + 1),
+    "sqrt": lambda xp, a, b: xp.sqrt(a**2 + 2),
+    "sin": lambda xp, a, b: xp.sin(a),
+    "cos": lambda xp, a, b: xp.cos(a),
+    "tanh": lambda xp, a, b: xp.tanh(a),
+    "add": lambda xp, a, b: a + b,
+    "subtract": lambda xp, a, b: a - b,
+    "multiply": lambda xp, a, b: a * b,
+    "divide": lambda xp, a, b: a / (b**2 + 1),
+    "matmul": lambda xp, a, b: a @ b,
+    "left matmul": lambda xp, a, b: a.T @ b,
+    "gram": lambda xp, a, b: a @ a.T,
+    "transpose": lambda xp, a, b: a.T,
+    "sum": lambda xp, a, b: xp.sum(a),
+    "column sums": lambda xp, a, b: xp.sum(a, axis=0),
+    "row sums": lambda xp, a, b: xp.sum(a, axis=-1, keepdims=True),
+    "mean": lambda xp, a, b: xp.mean(a, axis=0),
+    "column": lambda xp, a, b: a[:, None],
+    "row": lambda xp, a, b: a[None, :],
+    "flat": lambda xp, a, b: xp.reshape(a, (a.shape[0] * a.shape[1],)),
+    "spread": lambda xp, a, b: xp.broadcast_to(a, b.shape),
+    "trace": lambda xp, a, b: xp.linalg.trace(a @ a.T),
+    "diagonal": lambda xp, a, b: xp.linalg.diagonal(a @ a.T),
+    "outer": lambda xp, a, b: xp.linalg.outer(a, b),
+    "vecdot": lambda xp, a, b: xp.vecdot(a, b),
+    "tensordot": lambda xp, a, b: xp.tensordot(a, b, axes=1),
+    "divide by size": lambda xp, a, b: a / a.shape[0],
+}
+
+
+@dataclass(frozen=True)
+class Program:
+    """Steps (operation, operand, operand) on the inputs and earlier results, and sizes."""
+
+    steps: tuple[tuple[str, int, int], ...]
+    sizes: tuple[tuple[str, int], ...]
+    scalar: bool
+
+    def __call__(self, *inputs):
+        xp = array_namespace(*inputs)
+        values = list(inputs)
+        for name, i, j in self.steps:
+            values.append(OPERATIONS[name](xp, values[i], values[j]))
+        result = values[-1]
+        return xp.sum(xp.tanh(result)) if self.scalar and result.ndim else result
+
+    __name__ = "program"
+
+    @property
+    def shapes(self):
+        return {name: parse_shape(text).expand({}) for name, text in INPUTS.items()}
+
+    @property
+    def formula(self):
+        return trace(self, self.shapes)
+
+    @property
+    def binding(self):
+        return dict(self.sizes)
+
+    def draw(self, seed):
+        generator = np.random.default_rng(seed)
+        return {
+            name: generator.uniform(-2, 2, tuple(size.at(self.binding) for size in shape))
+            for name, shape in self.shapes.items()
+        }
+
+
+@st.composite
+def _programs(draw, *, longest=8, scalar=False, smallest=1, operations_=tuple(OPERATIONS)):
+    shapes = {name: parse_shape(text).expand({}) for name, text in INPUTS.items()}
+    known = [TracedArray(operations.input_(name, shape)) for name, shape in shapes.items()]
+    xp = array_namespace(*known)
+    steps = []
+    for _ in range(draw(st.integers(1, longest))):
+        name = draw(st.sampled_from(operations_))
+        # Late results first, so that programs are deep rather than wide.
+        i, j = (len(known) - 1 - draw(st.integers(0, len(known) - 1)) for _ in "ab")
+        try:
+            result = OPERATIONS[name](xp, known[i], known[j])
+        except (FormulaError, ValueError, IndexError):
+            continue
+        if result.ndim > 3:
+            continue
+        known.append(result)
+        steps.append((name, i, j))
+    if not steps:
+        steps.append(("tanh", 0, 0))
+    sizes = tuple((name, draw(st.integers(smallest, 4))) for name in ("n", "d"))
+    return Program(tuple(steps), sizes, scalar)
+
+
+@pytest.fixture(scope="session")
+def programs():
+    """The strategy of random programs."""
+    return _programs
+
+
+@pytest.fixture(scope="session")
+def sized():
+    """Sizes by name, for shapes given as strings."""
+    return lambda text: tuple(Size.of(int(t) if t.isdigit() else t) for t in text.split())

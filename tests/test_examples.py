@@ -1,0 +1,184 @@
+"""Examples: what every run is sure to meet, and that a seed determines all of it."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import given as hypothesis_given
+from hypothesis import strategies as st
+
+from verimath import ClaimError, Domain, given, reals
+from verimath.examples import (
+    KINDS,
+    LARGEST_SIZE,
+    Plan,
+    covering_plans,
+    draw_examples,
+    fill,
+    simplest_failure,
+)
+
+
+def always(plan):
+    return True
+
+
+DOMAINS = {
+    "half lines": Domain(a=reals("", 0), b=reals("", None, 1), x=reals("n", 1)),
+    "matrix": Domain(x=reals("n d"), w=reals("d")),
+    "polynomials": Domain(x=reals("2*n n+1"), y=reals("n-1")),
+    "fixed": Domain(x=reals("2 3")),
+    "scalars": Domain(a=reals(), b=reals()),
+    "any rank": Domain(x=reals("*shape")),
+    "batched": Domain(x=reals("*batch n", 0, 1), y=reals("*batch", -1)),
+}
+
+
+def admissible(domain):
+    def check(plan):
+        shapes = domain.expand(dict(plan.ranks)).values()
+        return all(size.at(dict(plan.sizes)) >= 0 for shape in shapes for size in shape)
+
+    return check
+
+
+def drawn(domain, count=80, entropy=0):
+    return draw_examples(domain, admissible(domain), count=count, entropy=entropy)
+
+
+@pytest.mark.parametrize("name", DOMAINS)
+def test_every_example_has_the_shapes_of_its_domain(name):
+    domain = DOMAINS[name]
+    for example in drawn(domain):
+        for key, shape in domain.expand(example.ranks).items():
+            values = example.inputs[key]
+            assert values.shape == tuple(size.at(example.sizes) for size in shape)
+            assert values.dtype == np.float64
+            assert np.isfinite(values).all()
+            assert not values.flags.writeable
+            assert values.ndim <= 5
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_sizes_of_one_zero_equal_and_different_are_met(seed):
+    sizes = [dict(e.sizes) for e in drawn(DOMAINS["matrix"], count=20, entropy=seed)]
+    for name in ("n", "d"):
+        assert any(s[name] == 1 for s in sizes)
+        assert any(s[name] == 0 for s in sizes)
+    assert any(s["n"] == s["d"] > 1 for s in sizes)
+    assert any(s["n"] != s["d"] and min(s.values()) > 1 for s in sizes)
+    assert max(max(s.values()) for s in sizes) <= LARGEST_SIZE
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_every_rank_is_met_with_sizes_one_zero_and_different(seed):
+    examples = drawn(DOMAINS["any rank"], count=20, entropy=seed)
+    for rank in range(6):
+        shapes = [e.inputs["x"].shape for e in examples if e.inputs["x"].ndim == rank]
+        assert shapes, rank
+        for axis in range(rank):
+            assert any(s[axis] == 0 for s in shapes)
+            assert any(s[axis] == 1 for s in shapes)
+        if 1 < rank < 5:
+            assert any(len(set(s)) == rank and min(s) > 1 for s in shapes)
+
+
+def test_every_kind_of_values_is_met():
+    kinds = {plan.kind for plan in covering_plans(DOMAINS["any rank"])}
+    assert kinds == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("scale", [-12, 0, 12])
+def test_a_kind_is_what_it_is_called(kind, scale):
+    plan = Plan((), (("n", 7), ("d", 6)), kind, scale, 5)
+    x = fill(plan, DOMAINS["matrix"]).inputs["x"]
+    assert np.any(x != 0)
+    match kind:
+        case "integers" | "ties" | "sparse":
+            assert np.all(x == np.rint(x))
+        case "eighths":
+            assert np.all(8 * x == np.rint(8 * x))
+        case "uniform" | "normal":
+            assert 0.1 < np.abs(x).max() / 2.0**scale < 8
+        case _:
+            assert np.abs(x).max() / np.abs(x).min() > 100
+    if kind == "ties":
+        assert len(np.unique(x)) <= 3
+    if kind == "sparse":
+        assert np.mean(x == 0) > 0.3
+
+
+@pytest.mark.parametrize(
+    "bounds", [(0, 1), (None, -3), (2.5, None), (0.1, 0.1), (-1e308, 1.7e308), (-0.3, 0.2)]
+)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_values_and_their_casts_stay_in_the_range(bounds, dtype):
+    low, high = bounds
+    try:
+        domain = Domain(x=reals("n d", low, high))
+    except ClaimError:
+        assert bounds == (0.1, 0.1)  # no float32 number
+        return
+    for example in drawn(domain, count=30):
+        for values in (example.inputs["x"], example.cast(domain, dtype)["x"].astype(np.float64)):
+            assert np.all(values >= (-np.inf if low is None else low))
+            assert np.all(values <= (np.inf if high is None else high))
+        assert example.cast(domain, dtype)["x"].dtype == dtype
+
+
+def test_a_closed_range_is_met_at_its_ends():
+    values = np.concatenate([e.inputs["x"].ravel() for e in drawn(Domain(x=reals("n", 0, 1)))])
+    assert {0.0, 0.5, 1.0} <= set(values)
+
+
+@pytest.mark.parametrize("name", DOMAINS)
+def test_a_seed_determines_the_examples(name):
+    def texts(entropy):
+        return [str(e) for e in drawn(DOMAINS[name], count=40, entropy=entropy)]
+
+    assert texts(3) == texts(3)
+    assert texts(3) != texts(4)
+
+
+@settings(max_examples=5, suppress_health_check=list(HealthCheck), deadline=None)
+@hypothesis_given(st.integers(0, 2**32))
+def test_examples_can_be_drawn_inside_a_property_test(entropy):
+    assert len(drawn(DOMAINS["matrix"], count=10, entropy=entropy)) >= 10
+
+
+def test_there_are_as_many_examples_as_asked_for():
+    assert len(drawn(DOMAINS["matrix"], count=120)) >= 120
+
+
+def test_given_numbers_make_one_example():
+    (example,) = drawn(Domain(A=given([[1, 2]])))
+    np.testing.assert_array_equal(example.inputs["A"], [[1, 2]])
+    assert str(example) == "A=[[1., 2.]]"
+
+
+@pytest.mark.parametrize(
+    "domain", [Domain(x=reals("20 20")), Domain(x=reals("n 400")), Domain(x=reals("n+400 n"))]
+)
+def test_fixed_sizes_may_be_large(domain):
+    examples = drawn(domain, count=3)
+    assert max(e.inputs["x"].size for e in examples) >= 400
+    assert min(min(e.sizes.values(), default=0) for e in examples) >= 0
+
+
+def test_a_domain_that_can_not_be_satisfied_is_refused():
+    domain = Domain(x=reals("n-10"))
+    with pytest.raises(ClaimError, match=r"x=reals\(\"n-10\"\) can't be satisfied: none of the"):
+        drawn(domain)
+
+
+def test_the_simplest_failure_is_simple_and_a_failure():
+    domain = DOMAINS["matrix"]
+
+    def fails(example):
+        return example.inputs["x"].shape[0] >= 3
+
+    found = simplest_failure(domain, always, fails, count=60, entropy=0)
+    assert found.sizes["n"] == 3
+    assert found.sizes["d"] <= 1
+    never = simplest_failure(domain, always, lambda e: False, count=20, entropy=0)
+    assert never is None
