@@ -4,6 +4,7 @@ Prints one line a seed, for the record in docs/deep.md.
 """
 
 import pytest
+
 from verimath._engine import run
 from verimath.catalogue import all_claims
 from verimath.report.record import Status

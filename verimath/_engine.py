@@ -259,6 +259,10 @@ class _Tally:
         self.floors.extend(judgement.floors)
 
 
+# A claim is proved as far as it is at the weakest of its ranks.
+_STRENGTH = ("refuted", "none", "sampled", "exact_at_shapes")
+
+
 class _ClaimRun:
     """One claim on its way through the house; lives as long as the run of that claim."""
 
@@ -490,11 +494,11 @@ class _ClaimRun:
             if bindings:
                 proofs.append(prove(prepared, bindings))
         if not proofs:
-            return Proof(label="none")
+            return Proof(label="sampled")  # too large for symbols at every size that is allowed
         first = proofs[0]
-        failed = next((p for p in proofs if p.label != "exact_at_shapes"), None)
-        if failed is not None:
-            return failed.model_copy(update={"steps": first.steps})
+        weakest = min(proofs, key=lambda proof: _STRENGTH.index(proof.label))
+        if weakest.label != "exact_at_shapes":
+            return weakest.model_copy(update={"steps": first.steps})
         shapes = tuple(shape for proof in proofs for shape in proof.shapes)
         return first.model_copy(update={"shapes": shapes})
 

@@ -20,7 +20,8 @@ from verimath.formula.graph import Formula, Node
 from verimath.formula.trace import trace
 from verimath.shapes import Binding, shape_text
 
-_TANGENT = "direction"
+# No input can have this name: an input is an identifier.
+_TANGENT = "the direction"
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ At a few small shapes every element is a symbol. There the reference (from the f
 sympy's own derivation (from the functions themselves) and the claimed form are compared symbol by
 symbol; only when all agree, and every step of the derivation passes its own check, does the label
 `exact_at_shapes` stand. A difference that is nonzero at an exact rational point refutes the claim.
+Where sympy can't decide, numbers are compared and the label is `sampled`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ import sympy as sp
 from verimath.arithmetic import symbolic as exact
 from verimath.arithmetic.symbolic import Objects
 from verimath.claim import AtMost
-from verimath.domain import Input
+from verimath.domain import Input, reals
 from verimath.errors import ClaimError
 from verimath.formula.derive import Derivation, LocalStep
 from verimath.formula.graph import Formula, Node, topological
@@ -33,36 +34,41 @@ LARGEST_EXPLICIT = 30
 
 @dataclass(frozen=True, slots=True)
 class _Difference:
+    """An element on which two derivations are not shown to agree; `certain` if they differ."""
+
     where: str
     expression: sp.Expr
+    certain: bool
 
 
 def prove(prepared: Prepared, bindings: Sequence[Binding]) -> Proof:
     """Check the steps and compare all derivations at the given sizes."""
     steps = check_steps(prepared.derivation, bindings) if prepared.derivation else ()
-    axioms = tuple(_assumptions(prepared))
+    hypotheses = (*prepared.claim.assume, *_assumptions(prepared))
+    given = all(spec.values is not None for spec in prepared.claim.domain.inputs.values())
+    only = "the given numbers" if given else "the stated shape"
     shapes: list[str] = []
     for binding in bindings:
         inputs = symbolic.symbols(_shapes(prepared, binding))
         problem = _compare(prepared, inputs, binding)
-        where = " ".join(f"{name}={size}" for name, size in binding.items()) or "the given numbers"
+        where = " ".join(f"{name}={size}" for name, size in binding.items()) or only
         if problem is not None:
             label, text = problem
             return Proof(
                 label=label,
                 shapes=(where,),
-                hypotheses=tuple(prepared.claim.assume),
-                axioms=axioms,
+                hypotheses=hypotheses,
                 steps=steps,
                 certificate=text,
             )
         shapes.append(where)
-    proved = bool(shapes) and all(step.checked for step in steps)
+    # A checked step with a remark was only compared on numbers.
+    exactly = all(step.checked and step.remark is None for step in steps)
+    broken = any(not step.checked and step.remark != _UNCHECKED for step in steps)
     return Proof(
-        label="exact_at_shapes" if proved else "none",
-        shapes=tuple(shapes) if proved else (),
-        hypotheses=tuple(prepared.claim.assume),
-        axioms=axioms,
+        label="none" if broken or not shapes else "exact_at_shapes" if exactly else "sampled",
+        shapes=tuple(shapes) if exactly else (),
+        hypotheses=hypotheses,
         steps=steps,
     )
 
@@ -92,15 +98,21 @@ def _compare(
     by_graph = _evaluate(prepared.reference, inputs, binding)
     domain = _Domain.of(prepared.claim.domain.inputs, inputs)
     difference = _difference(by_graph, by_sympy, domain)
-    if difference is not None:
+    if difference is not None and difference.certain:
         return "none", f"sympy's derivation and the formula graph's disagree at {difference.where}"
+    if difference is not None:
+        return _undecided(difference)
     if isinstance(statement, AtMost):
         return _compare_bound(prepared, statement)
     assert prepared.claimed is not None  # every other statement has two sides
     difference = _difference(by_graph, _evaluate(prepared.claimed, inputs, binding), domain)
     if difference is None:
         return None
-    return _refute(difference, domain)
+    return _refute(difference, domain) if difference.certain else _undecided(difference)
+
+
+def _undecided(difference: _Difference) -> tuple[ProofLabel, str]:
+    return "sampled", f"{difference.where}: equal at sample points; sympy can't show it in general"
 
 
 def _evaluate(
@@ -127,6 +139,9 @@ def _compare_bound(prepared: Prepared, statement: AtMost) -> tuple[ProofLabel, s
     return None
 
 
+_ANY_REAL = reals()
+
+
 @dataclass(frozen=True, slots=True)
 class _Domain:
     """Where the symbols live: given inputs are exact numbers, the others have a range."""
@@ -148,7 +163,7 @@ class _Domain:
 
     def number(self, symbol: Any, choice: int) -> sp.Expr:
         """A rational number that the symbol may be, one of -2 to 4 if there is no range."""
-        spec = self.ranges[symbol]
+        spec = self.ranges.get(symbol, _ANY_REAL)  # intermediate variables may be anything
         low = None if spec.min_value is None else sp.Rational(spec.min_value)
         high = None if spec.max_value is None else sp.Rational(spec.max_value)
         if low is not None and high is not None:
@@ -163,27 +178,54 @@ def _difference(
 ) -> _Difference | None:
     for number, (a, b) in enumerate(zip(one, other, strict=True)):
         if a.shape != b.shape:
-            return _Difference(f"result {number + 1}: shapes {a.shape} and {b.shape}", sp.nan)
+            return _Difference(f"result {number + 1}: shapes {a.shape} and {b.shape}", sp.nan, True)
         for index in np.ndindex(*a.shape):
-            gap = sp.sympify(a[index] - b[index]).subs(domain.fixed)
-            if not is_zero(gap):
-                return _Difference(f"element {index}", gap)
+            left, right = _entry(a, index), _entry(b, index)
+            gap = sp.Add(left, -right).subs(list(domain.fixed.items()))
+            zero = vanishes(gap, domain)
+            if zero is not True:
+                where = f"element {list(index)}" if index else "the value"
+                return _Difference(where, gap, zero is False)
     return None
 
 
-def is_zero(expression: sp.Expr) -> bool:
-    """Whether an expression vanishes identically; decided for rational functions.
+def _entry(cells: Objects, index: tuple[int, ...]) -> Any:
+    """One cell, for whose type numpy has no name."""
+    return cells[index]
 
-    Expanding decides polynomials, clearing denominators rational functions; for anything else
-    sympy's simplification may fail to find a zero, never invent one.
+
+# Numbers are compared at this many digits; a difference of half as many is one.
+_DIGITS = 60
+_SAMPLES = 5
+
+
+def vanishes(expression: sp.Expr, domain: _Domain) -> bool | None:
+    """Whether an expression is zero everywhere; None if that stays open.
+
+    Expanding decides polynomials, clearing denominators rational functions. For anything else
+    sympy's simplification may find a zero; if it doesn't, numbers decide against a zero, never
+    for one.
     """
     expanded = sp.expand(expression)
     if expanded == 0:
         return True
-    symbols = expanded.free_symbols
+    if expanded.is_Rational or expanded.has(sp.nan, sp.zoo):
+        return False
+    symbols = sorted(expanded.free_symbols, key=str)
     if symbols and expanded.is_rational_function(*symbols):
-        return sp.expand(sp.numer(sp.together(expanded))) == 0
-    return sp.simplify(expanded) == 0
+        return bool(sp.expand(sp.numer(sp.together(expanded))) == 0)
+    if sp.simplify(expanded) == 0:
+        return True
+    for shift in range(_SAMPLES):
+        number = expanded.subs(_point(symbols, domain, shift)).evalf(_DIGITS)
+        if number.is_finite and sp.Abs(number) > sp.Rational(1, 10 ** (_DIGITS // 2)):
+            return False
+    return None
+
+
+def _point(symbols: Sequence[Any], domain: _Domain, shift: int) -> list[tuple[Any, sp.Expr]]:
+    """Rational numbers of the domain for the symbols; another choice for every `shift`."""
+    return [(s, domain.number(s, (i + 1) * (shift + 1) % 7)) for i, s in enumerate(symbols)]
 
 
 def _refute(difference: _Difference, domain: _Domain) -> tuple[ProofLabel, str]:
@@ -191,10 +233,10 @@ def _refute(difference: _Difference, domain: _Domain) -> tuple[ProofLabel, str]:
     expression = difference.expression
     symbols = sorted(expression.free_symbols, key=str)
     for shift in range(12):
-        point = {s: domain.number(s, (i + 1) * (shift + 1) % 7) for i, s in enumerate(symbols)}
-        gap = expression.subs(list(point.items()))
+        point = _point(symbols, domain, shift)
+        gap = expression.subs(point)
         if gap.is_Rational and gap != 0:
-            places = ", ".join(f"{s}={v}" for s, v in point.items())
+            places = ", ".join(f"{s}={v}" for s, v in point)
             at = f" at {places}" if places else ""
             return "refuted", f"{difference.where}: the two sides differ by exactly {gap}{at}"
     return "none", f"{difference.where}: no agreement and no rational counterexample was found"
@@ -203,22 +245,32 @@ def _refute(difference: _Difference, domain: _Domain) -> tuple[ProofLabel, str]:
 # --- steps ----------------------------------------------------------------------------------
 
 
+# A step may touch intermediate variables that are larger than the inputs.
+_LARGEST_STEP = 120
+_UNCHECKED = "no shape is small enough to check this step"
+
+
 def check_steps(derivation: Derivation, bindings: Sequence[Binding]) -> tuple[Step, ...]:
     """Every step with its TeX and the outcome of its own check against sympy's derivative."""
-    return tuple(_checked(derivation, step, bindings) for step in derivation.steps)
+    return tuple(_checked(derivation.primal, step, bindings) for step in derivation.steps)
 
 
-def _checked(derivation: Derivation, step: LocalStep, bindings: Sequence[Binding]) -> Step:
-    remark: str | None = None
-    usable = [b for b in bindings if _elements(step, b) <= LARGEST_EXPLICIT]
-    for binding in usable:
-        remark = remark or _step_problem(derivation.primal, step, binding)
-    if not usable:
-        remark = "no shape is small enough to check this step"
+def _checked(primal: Formula, step: LocalStep, bindings: Sequence[Binding]) -> Step:
+    usable = [b for b in bindings if _elements(step, b) <= _LARGEST_STEP]
+    found = [_step_problem(primal, step, binding) for binding in usable]
+    wrong = next((problem for problem in found if problem and problem.certain), None)
+    open_ = next((problem for problem in found if problem), None)
+    remark = None
+    if wrong:
+        remark = f"{wrong.where}: off by {wrong.expression}"
+    elif open_:
+        remark = f"{open_.where}: equal at sample points; sympy can't show it in general"
+    elif not usable:
+        remark = _UNCHECKED
     return Step(
         rule=", ".join(step.rules),
-        tex=step_tex(derivation.primal, step),
-        checked=remark is None,
+        tex=step_tex(primal, step),
+        checked=wrong is None and bool(usable),
         remark=remark,
     )
 
@@ -228,8 +280,8 @@ def _elements(step: LocalStep, binding: Binding) -> int:
     return sum(sizes)
 
 
-def _step_problem(primal: Formula, step: LocalStep, binding: Binding) -> str | None:
-    """What is wrong with a step at these sizes, or None.
+def _step_problem(primal: Formula, step: LocalStep, binding: Binding) -> _Difference | None:
+    """Where a step is not shown to be right at these sizes, or None.
 
     Every named variable the step touches becomes independent symbols; sympy differentiates the
     result of the step contracted with cotangent symbols.
@@ -253,9 +305,11 @@ def _step_problem(primal: Formula, step: LocalStep, binding: Binding) -> str | N
     (found,) = exact.evaluate((step.derivative,), known, binding)
     for index in np.ndindex(*cut[step.by].shape):
         wanted = sp.diff(total, cut[step.by][index])
-        if not is_zero(found[index] - wanted):
-            sizes = " ".join(f"{name}={size}" for name, size in binding.items())
-            return f"at {sizes or 'this shape'}, element {index}: {found[index]} is not {wanted}"
+        gap = sp.Add(_entry(found, index), -wanted)
+        zero = vanishes(gap, _Domain({}, {}))
+        if zero is not True:
+            sizes = " ".join(f"{name}={size}" for name, size in binding.items()) or "this shape"
+            return _Difference(f"at {sizes}, element {list(index)}", gap, zero is False)
     return None
 
 

@@ -127,10 +127,14 @@ def test_literals_are_the_constants_they_stand_for():
     assert half.item() == sp.Rational(2, 3)
 
 
-@pytest.mark.parametrize("value", [np.float32(0.5), Fraction(1, 2), sp.Rational(1, 2)])
+@pytest.mark.parametrize("value", [np.float32(0.5), sp.Rational(1, 2)])
 def test_numbers_that_would_be_cut_to_integers_are_refused(value):
     with pytest.raises(TypeError):
         SymbolicArray([sp.Integer(2)]) * value
+
+
+def test_fractions_are_exact():
+    assert (SymbolicArray([sp.Integer(2)]) * Fraction(1, 3)).cells.item() == sp.Rational(2, 3)
 
 
 def test_symbols_of_different_inputs_never_meet():

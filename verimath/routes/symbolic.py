@@ -98,9 +98,6 @@ class SymbolicArray:
     def __pow__(self, exponent: Any) -> "SymbolicArray":
         return SymbolicArray(self.cells ** _cells(exponent))
 
-    def __pos__(self) -> "SymbolicArray":
-        return self
-
     def __neg__(self) -> "SymbolicArray":
         return SymbolicArray(-self.cells)
 
