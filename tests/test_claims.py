@@ -8,7 +8,7 @@ from verimath._engine import run
 from verimath.backends import DTYPES, select_backends
 from verimath.catalogue import all_claims
 from verimath.report.record import ClaimRecord, Status
-from verimath.routes import Cell, cells, declared_ways, implied_ways
+from verimath.routes import Cell, cells, ways_of
 
 CLAIMS = all_claims()
 
@@ -21,7 +21,7 @@ def record_of(claim_id: str) -> ClaimRecord:
 def items() -> list[object]:
     found: list[object] = []
     for claim in CLAIMS.values():
-        ways = (*implied_ways(claim), *declared_ways(claim.routes, side="reference"))
+        ways = ways_of(claim)
         for cell in cells(ways, select_backends(None), DTYPES):
             marks = [pytest.mark.xdist_group(claim.id)]
             if cell.backend.name == "torch-cuda":

@@ -54,6 +54,14 @@ def test_no_array():
     ]
 
 
+def test_the_wrong_library_is_named():
+    lines = story(sum_of_squares, lambda x: x.requires_grad)
+    assert lines[1].startswith("  why                   AttributeError: ")
+    assert lines[2] == (
+        "  note                  it was given numpy arrays; backend='torch-cpu' gives it tensors"
+    )
+
+
 def test_not_finite():
     assert "  why                   NaN or infinity where a finite number is wanted" in story(
         sum_of_squares, lambda x: x * np.nan

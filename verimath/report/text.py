@@ -29,6 +29,8 @@ def verdict_text(claim: ClaimRecord, verdict: Verdict) -> str:
     lines = [f"{claim.id}: {place} {PHRASES[verdict.status]}"]
     if verdict.reason:
         lines.append(_row("why", verdict.reason))
+    if verdict.diagnosis:
+        lines.append(_row("note", verdict.diagnosis))
     found = verdict.counterexample
     if found is not None:
         sizes = " ".join(f"{name}={size}" for name, size in found.sizes.items())

@@ -11,6 +11,7 @@ from typing import Literal
 
 from verimath.backends import Backend
 from verimath.claim import AtMost, Claim, Equal, Function, Gradient, Library, Route
+from verimath.errors import ClaimError
 
 Kind = Literal["formula", "numeric", "reverse", "forward", "value", "sympy"]
 
@@ -82,6 +83,18 @@ def declared_ways(routes: Sequence[Route], *, side: Literal["reference", "candid
                 for kind, suffix in _MODES
             ]
     return ways
+
+
+def ways_of(claim: Claim) -> tuple[Way, ...]:
+    """The ways that a claim has by itself.
+
+    Raises ClaimError if a route of the claim bears the name of an implied one.
+    """
+    implied, declared = implied_ways(claim), declared_ways(claim.routes, side="reference")
+    clash = {way.name for way in implied} & {way.name for way in declared}
+    if clash:
+        raise ClaimError(f"claim {claim.id!r}: every such claim has a route {min(clash)!r} already")
+    return (*implied, *declared)
 
 
 def cells(
