@@ -47,6 +47,8 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Options:
+    """What a run may choose: where, in which dtypes, on how many examples, from which seed."""
+
     backends: tuple[Backend, ...]
     dtypes: tuple[str, ...]
     examples: int
@@ -101,6 +103,7 @@ class ClaimRun:
     # --- the parts of the record ---
 
     def record(self) -> ClaimRecord:
+        """Run everything and write it down."""
         verdicts = tuple(
             self._verdict(cell)
             for cell in cells(self.ways, self.options.backends, self.options.dtypes)
