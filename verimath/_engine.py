@@ -46,6 +46,10 @@ def check(
     Raises ClaimError for a malformed claim, UsageError for a bad option, UnavailableError if a
     backend asked for by name isn't ready.
     """
+    if not isinstance(claim, Claim):
+        raise UsageError(
+            f"the first argument is {claim!r}; wanted a Claim, and the functions to check after it"
+        )
     backends, dtypes = _names(backend), _names(dtype)
     routes = _as_routes(candidates, claim, backends)
     return run(
@@ -72,6 +76,9 @@ def verify(
     if record.outcome == "as_expected":
         return
     failing = [v for v in record.verdicts if v.status in (Status.WRONG, Status.ERROR)]
+    # What was asked about comes first: the candidates' routes follow the claim's own.
+    own = {way.name for way in ways_of(claim)}
+    failing.sort(key=lambda verdict: verdict.route in own)
     story = [f"{record.id}: {record.reason}"]
     story += [verdict_text(record, verdict) for verdict in failing[:3]]
     if len(failing) > 3:
@@ -139,10 +146,11 @@ def run(
     started, clock = datetime.now(UTC), time.perf_counter()
     records: list[ClaimRecord] = []
     seconds: dict[str, float] = {}
-    for claim in claims:
-        begun = time.perf_counter()
+    # Every formula is read before any is checked: a mistake in the last one shows at once.
+    for run_ in [ClaimRun(claim, candidates, options) for claim in claims]:
+        claim, begun = run_.claim, time.perf_counter()
         progress(claim.id)
-        records.append(ClaimRun(claim, candidates, options).record())
+        records.append(run_.record())
         seconds[claim.id] = round(time.perf_counter() - begun, 3)
     if not records:
         raise UsageError("no claim to check")

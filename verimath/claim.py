@@ -90,6 +90,10 @@ def _route(
         raise ClaimError(f"a route's name is a non-empty string, not {name!r}")
     if not callable(function):
         raise ClaimError(f"route {name!r}: {function!r} can't be called; wanted a function")
+    if isinstance(function, type) and hasattr(function, "apply"):
+        raise ClaimError(
+            f"route {name!r}: {function.__name__} is a class; wanted {function.__name__}.apply"
+        )
     if library not in ("numpy", "torch"):
         raise ClaimError(f"route {name!r}: library={library!r}; wanted 'numpy' or 'torch'")
     return Route(name, kind, function, library)

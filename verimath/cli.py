@@ -8,6 +8,7 @@ Heavy libraries are imported by the commands that need them, never for help, ver
 """
 
 import json
+import os
 import sys
 import tempfile
 import traceback
@@ -179,6 +180,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(str(error), 3)
     except VerimathError as error:
         return _complain(str(error), 2)
+    except BrokenPipeError:
+        # The reader of our output left (as `head` does); nothing more may be written at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         return _complain("interrupted", 130)
     except Exception as error:  # noqa: BLE001 - a defect of ours has an exit code of its own

@@ -35,7 +35,8 @@ def outcome_of(
     outvoted = _bad(independent)
     if broken and proof.label == "none":
         return "not_as_expected", f"a step of the derivation fails its own check: {broken[0].tex}"
-    if proof.label == "none" and proof.certificate:
+    compared = any(verdict.elements for verdict in verdicts)
+    if proof.label == "none" and proof.certificate and compared:
         return "not_as_expected", proof.certificate
     if claim.expected == "refuted":
         outcome, reason = _outcome_of_false(refuted, outvoted, proof)
@@ -101,13 +102,15 @@ def _outcome_of_false(
 
 
 def _outcome_of_true(claimed: Sequence[Verdict], mutants: Sequence[Mutant]) -> tuple[Outcome, str]:
+    passing = [v for v in claimed if v.status in (Status.PASS, Status.LESS_ACCURATE)]
+    if not passing:
+        reasons = [v.reason for v in claimed if v.status is Status.INCONCLUSIVE and v.reason]
+        why = reasons[0] if reasons else "no route of the claim ran"
+        return "undecided", f"nothing could be told apart: {why}"
     survivors = [mutant.name for mutant in mutants if mutant.killed_by is None]
     if survivors:
         plural = "mutants" if len(survivors) > 1 else "mutant"
         return "not_as_expected", f"surviving {plural}: {', '.join(survivors)}"
-    passing = [v for v in claimed if v.status in (Status.PASS, Status.LESS_ACCURATE)]
-    if not passing:
-        return "undecided", "nothing was compared: every route of the claim is open or skipped"
     return "as_expected", "holds on every route that ran"
 
 

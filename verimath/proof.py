@@ -209,8 +209,10 @@ def vanishes(expression: sp.Expr, domain: _Domain) -> bool | None:
     expanded = sp.expand(expression)
     if expanded == 0:
         return True
-    if expanded.is_Rational or expanded.has(sp.nan, sp.zoo):
+    if expanded.is_Rational:
         return False
+    if expanded.has(sp.nan, sp.zoo):
+        return None  # defined nowhere: there is nothing to be equal
     symbols = sorted(expanded.free_symbols, key=str)
     if symbols and expanded.is_rational_function(*symbols):
         return bool(sp.expand(sp.numer(sp.together(expanded))) == 0)
@@ -218,7 +220,7 @@ def vanishes(expression: sp.Expr, domain: _Domain) -> bool | None:
         return True
     for shift in range(_SAMPLES):
         number = expanded.subs(_point(symbols, domain, shift)).evalf(_DIGITS)
-        if number.is_finite and sp.Abs(number) > sp.Rational(1, 10 ** (_DIGITS // 2)):
+        if number.is_real and sp.Abs(number) > sp.Rational(1, 10 ** (_DIGITS // 2)):
             return False
     return None
 

@@ -38,6 +38,7 @@ def main(function):
     def numbers(text, dtype, *shape):
         return np.array([float.fromhex(x) for x in text.split()], dtype=dtype).reshape(shape)
 
+    np.set_printoptions(precision=17)
     inputs = {inputs}
     # The wanted values, and how far from them rounding may lead.
     wants = {wants}
@@ -101,7 +102,10 @@ _REVERSE = """
     assert value.ndim == 0, f"a gradient needs a 0-d tensor, not shape {{tuple(value.shape)}}"
     got = [torch.zeros_like(leaf) for leaf in leaves]
     if value.requires_grad:
-        got = torch.autograd.grad(value, leaves, materialize_grads=True)
+        # Minus two instead of one: code that ignores its cotangent would not show.
+        seed = torch.full_like(value, -2.0)
+        got = torch.autograd.grad(value, leaves, seed, materialize_grads=True)
+        got = [gradient / -2.0 for gradient in got]
 """
 
 _FORWARD = """
@@ -114,13 +118,13 @@ _FORWARD = """
         slopes = []
         for index in range(arrays[name].numel()):
             direction = torch.zeros_like(arrays[name])
-            direction.view(-1)[index] = 1
+            direction.view(-1)[index] = -2.0
             with forward_ad.dual_level():
                 dual = forward_ad.make_dual(arrays[name].clone(), direction)
                 value = function(*({{**arrays, name: dual}}.values()))
                 assert value.ndim == 0, f"wanted a 0-d tensor, not shape {{tuple(value.shape)}}"
                 slope = forward_ad.unpack_dual(value).tangent
-                slopes.append(torch.zeros_like(value) if slope is None else slope)
+                slopes.append(torch.zeros_like(value) if slope is None else slope / -2.0)
         like = torch.zeros_like(arrays[name])
         got.append(torch.stack(slopes).reshape(like.shape) if slopes else like)
 """

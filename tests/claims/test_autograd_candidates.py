@@ -104,6 +104,41 @@ def test_a_mistake_is_found_in_its_mode_and_in_no_other(function, mode):
     assert record.reason == f"candidate `mine: {mode}` is wrong on torch-cpu float64"
 
 
+class IgnoresCotangent(MeanSquare):
+    @staticmethod
+    def backward(ctx, gradient):
+        (x,) = ctx.saved_tensors
+        return 4 / x.numel() * (x + 1)
+
+
+class SquaresCotangent(MeanSquare):
+    @staticmethod
+    def backward(ctx, gradient):
+        (x,) = ctx.saved_tensors
+        return gradient * gradient * 4 / x.numel() * (x + 1)
+
+
+class SignlessTangent(MeanSquare):
+    @staticmethod
+    def jvp(ctx, tangent):
+        (x,) = ctx.saved_tensors
+        return (tangent.abs() * 4 / x.numel() * (x + 1)).sum()
+
+
+@pytest.mark.parametrize(
+    ("function", "mode"),
+    [
+        (IgnoresCotangent.apply, "reverse mode"),
+        (SquaresCotangent.apply, "reverse mode"),
+        (SignlessTangent.apply, "forward mode"),
+    ],
+)
+def test_cotangents_and_directions_are_not_ones(function, mode):
+    _, own = outcome_of(function)
+    wrong = {route for (route, _), v in own.items() if v.status is Status.WRONG}
+    assert wrong == {f"mine: {mode}"}
+
+
 def test_a_missing_forward_mode_is_skipped_and_no_fault():
     record, own = outcome_of(NoJvp.apply, sum_of_squares)
     for dtype in ("float64", "float32"):

@@ -281,6 +281,18 @@ class TracedArray:
                 shape.extend(next(axes) for _ in range(rest if k is Ellipsis else 1))
         return _apply(op.reshape, self.node, shape)
 
+    def __array_ufunc__(self, ufunc: Any, *_: Any, **__: Any) -> NoReturn:
+        _fail(
+            f"numpy's `{ufunc.__name__}` can't take part in a formula; "
+            "use the functions of `xp = array_namespace(x)`, such as `xp.exp`"
+        )
+
+    def __array_function__(self, function: Any, *_: Any, **__: Any) -> NoReturn:
+        _fail(
+            f"numpy's `{function.__name__}` can't take part in a formula; "
+            "use the functions of `xp = array_namespace(x)`, such as `xp.sum`"
+        )
+
     def __bool__(self) -> NoReturn:
         _fail("a formula may not branch on the value of an array")
 
@@ -492,9 +504,11 @@ def trace(
         reason = f"{_line_of(error)}{type(error).__name__}: {error}"
         raise FormulaError(f"formula `{label}`: {reason}") from error
     results = result if isinstance(result, tuple) else (result,)
-    wrong = [r for r in results if isinstance(r, bool) or not isinstance(r, _RESULTS)]
+    wrong = [r for r in results if not isinstance(r, TracedArray)]
     if wrong or not results:
-        what = f"{type(wrong[0]).__name__}" if wrong else "an empty tuple"
+        what = "an empty tuple" if not wrong else f"a {type(wrong[0]).__name__}"
+        if wrong and isinstance(wrong[0], int | float | Dimension):
+            what = f"the number {wrong[0]}, which is no array of the domain's library"
         raise FormulaError(f"formula `{label}` returned {what}; wanted an array (or a tuple)")
     outputs = tuple(_as_node(r) for r in results)
     names = {node: key for key, node in nodes.items()}
@@ -504,9 +518,6 @@ def trace(
     if len(outputs) == 1:
         _name(names, outputs[0], label if label.isidentifier() else "f")
     return Formula(label, nodes, outputs, names)
-
-
-_RESULTS = (TracedArray, Dimension, int, float, Fraction)
 
 
 def _name(names: dict[Node, str], node: Node, name: str) -> None:

@@ -65,7 +65,7 @@ _PROOFS: Final[dict[ProofLabel, _Word]] = {
     "none": _Word("no proof", "nothing is known beyond the verdicts"),
     "sampled": _Word("sampled", "compared on drawn examples only"),
     "exact_at_shapes": _Word(
-        "exact at shapes", "exact arithmetic shows it for every value, at the shapes listed"
+        "exact at shapes", "exact arithmetic shows it wherever it is defined, at the shapes listed"
     ),
     "all_shapes_randomised": _Word(
         "all shapes, randomised", "shown for every shape by exact arithmetic at random points"

@@ -1,10 +1,17 @@
-"""torch's two modes of differentiation, applied to a function with one 0-d result."""
+"""torch's two modes of differentiation, applied to a function with one 0-d result.
+
+Cotangents and directions are never ones: code that ignores, squares or takes the size of what it
+is given would not show. Minus a power of two does show it, and scales without rounding; where twice
+the gradient overflows, minus one is the last resort.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch.autograd import forward_ad
+
+_PROBES = (-2.0, -1.0)
 
 
 def reverse(
@@ -21,7 +28,14 @@ def reverse(
     sources = [leaves[name] for name in wrt]
     if not value.requires_grad:
         return tuple(torch.zeros_like(source) for source in sources)
-    return torch.autograd.grad(value, sources, materialize_grads=True)
+    scaled: tuple[torch.Tensor, ...] = ()
+    for probe in _PROBES:
+        seed = torch.full_like(value, probe)
+        found = torch.autograd.grad(value, sources, seed, retain_graph=True, materialize_grads=True)
+        scaled = tuple(gradient / probe for gradient in found)
+        if all(bool(torch.isfinite(gradient).all()) for gradient in scaled):
+            break
+    return scaled
 
 
 def forward(
@@ -35,20 +49,32 @@ def _one_forward(
     function: Callable[..., Any], arrays: Mapping[str, torch.Tensor], name: str
 ) -> torch.Tensor:
     array = arrays[name]
-    slopes: list[torch.Tensor] = []
-    for index in range(array.numel()):
+    slopes = [_slope(function, arrays, name, index) for index in range(array.numel())]
+    if not slopes:
+        return torch.zeros_like(array)
+    return torch.stack(slopes).reshape(array.shape)
+
+
+def _slope(
+    function: Callable[..., Any], arrays: Mapping[str, torch.Tensor], name: str, index: int
+) -> torch.Tensor:
+    """The derivative in one element of one input."""
+    array = arrays[name]
+    slope = torch.zeros((), dtype=array.dtype, device=array.device)
+    for probe in _PROBES:
         direction = torch.zeros_like(array)
-        direction.view(-1)[index] = 1
+        direction.view(-1)[index] = probe
         with forward_ad.dual_level():
             dual = forward_ad.make_dual(array.detach().clone(), direction)
             arguments = [dual if key == name else other for key, other in arrays.items()]
             value = _scalar(function(*arguments))
             tangent = forward_ad.unpack_dual(value).tangent
-            # A result that doesn't depend on the direction carries no tangent.
-            slopes.append(torch.zeros_like(value) if tangent is None else tangent)  # pyright: ignore[reportUnnecessaryComparison]
-    if not slopes:
-        return torch.zeros_like(array)
-    return torch.stack(slopes).reshape(array.shape)
+            if tangent is None:  # pyright: ignore[reportUnnecessaryComparison]
+                return torch.zeros_like(value)  # the result doesn't depend on the direction
+            slope = tangent / probe
+        if bool(torch.isfinite(slope)):
+            break
+    return slope
 
 
 def _scalar(value: Any) -> torch.Tensor:

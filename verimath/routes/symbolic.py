@@ -296,7 +296,10 @@ def lambdify(statement: Statement, shapes: Mapping[str, tuple[int, ...]]) -> Lam
     inputs = symbols(shapes)
     outputs = entries(statement, inputs)
     arguments = [cell for cells in inputs.values() for cell in cells.ravel()]
-    flat = [cell for cells in outputs for cell in cells.ravel()]
+    # What is defined nowhere (x / (x - x)) is NaN here, as lambdify has no word for it.
+    flat = [
+        sp.nan if cell.has(sp.zoo, sp.nan) else cell for cells in outputs for cell in cells.ravel()
+    ]
     run = sp.lambdify(arguments, flat, modules="mpmath", cse=True)
     shapes_out = tuple(cells.shape for cells in outputs)
     return Lambdified(shapes_out, run, tuple(inputs), tuple(arguments), tuple(flat))
