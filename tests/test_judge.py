@@ -1,6 +1,7 @@
 """Every status, every defect, in the order in which they are looked for, in these words."""
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -188,3 +189,39 @@ def test_the_worse_judgement_wins():
     ranked = [Judgement(Status(name)) for name in names]
     for better, poorer in pairwise(ranked):
         assert worse(better, poorer) is worse(poorer, better) is poorer
+
+
+def test_the_finding_names_its_output():
+    results = [came([1.0]), came([5.0])]
+    wants = [wanting([1.0]), wanting([2.0])]
+    assert judge(results, wants, dtype="float64").finding.output == 1
+    results = [came([1.0]), came([np.nan])]
+    found = judge(results, wants, dtype="float64")
+    assert (found.defect, found.finding.output, found.worst_ratio) == ("nonfinite", 1, np.inf)
+
+
+def test_one_open_result_leaves_a_bound_open():
+    wants = [wanting([1.0], error=1e-3), wanting([0.2])]
+    result = judge_bound([came([1.0]), came([0.2])], wants, bound=1.0, dtype="float64")
+    assert result.status is Status.INCONCLUSIVE
+
+
+def test_the_second_result_may_exceed_the_bound():
+    wants = [wanting([0.1]), wanting([2.0])]
+    result = judge_bound([came([0.1]), came([2.0])], wants, bound=1.0, dtype="float64")
+    assert (result.status, result.finding.output) == (Status.WRONG, 1)
+
+
+def test_the_rim_of_the_envelope_is_still_inside():
+    want = wanting([0.0], allowed=0.25, envelope=0.5)
+    assert judged([0.5], want).status is Status.LESS_ACCURATE
+    assert judged([np.nextafter(0.5, 1)], want).status is Status.WRONG
+
+
+def test_elements_without_a_bound_have_no_floor_and_no_ratio():
+    want = wanting([1.0, 1.0])
+    bounds = {"float64": np.array([0.5, np.inf])}
+    half = replace(want, allowed=bounds, envelope=bounds)
+    result = judged([1.0, 9.0], half)
+    assert (result.status, result.elements, result.worst_ratio) == (Status.PASS, 1, 0.0)
+    assert len(result.floors) == 1
