@@ -277,3 +277,16 @@ def test_summary_counts_everything():
     verdicts = [v for record in records for v in record.verdicts]
     assert sum(summary.verdicts.values()) == len(verdicts)
     assert summary.elements == sum(v.elements for v in verdicts)
+
+
+def test_an_exceeded_bound_is_a_false_claim():
+    claim = Claim(
+        id="tanh-bound",
+        title="tanh is at most a half",
+        source="test",
+        domain=Domain(x=reals("n")),
+        statement=AtMost(of=lambda x: array_namespace(x).tanh(x), bound=0.5),
+    )
+    record = check(claim, examples=10, backend="numpy").claims[0]
+    assert record.outcome == "not_as_expected"
+    assert record.reason == "the claim is false: an element exceeds the bound"

@@ -284,6 +284,7 @@ class ClaimRun:
             got=finding.got if finding else float("nan"),
             want=finding.want if finding else float("nan"),
             allowed=finding.allowed if finding else float("nan"),
+            limit=finding.limit if finding else None,
             script=script(
                 title=title, cell=cell, inputs=inputs, wrt=self._wrt, want=want, bound=bound
             ),

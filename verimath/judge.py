@@ -28,6 +28,7 @@ class Finding:
     got: float
     want: float
     allowed: float
+    limit: float | None  # beyond this no rearrangement of the same formula gets
     differing: int
     compared: int
 
@@ -109,17 +110,17 @@ def _judge_values(got: Array, want: Want, dtype: str, number: int) -> Judgement:
     worst = float(np.max(ratio, initial=0.0, where=decidable))
     floors = tuple(floor[decidable & (want.value != 0)].ravel().tolist())
     if nonfinite.any():
-        finding = _finding(number, got, want.value, allowed, nonfinite, off)
+        finding = _finding(number, got, want.value, allowed, nonfinite, off, envelope)
         return Judgement(Status.WRONG, "nonfinite", None, count, worst, floors, finding)
     wrong = beyond & ~(off <= envelope)
     if wrong.any():
-        finding = _finding(number, got, want.value, allowed, wrong, off)
+        finding = _finding(number, got, want.value, allowed, wrong, off, envelope)
         return Judgement(Status.WRONG, "value", None, count, worst, floors, finding)
     if (beyond & np.isinf(envelope)).any():
         reason = "beyond its bound, where rearranged evaluations have none"
         return Judgement(Status.INCONCLUSIVE, None, reason, count, worst, floors)
     if beyond.any():
-        finding = _finding(number, got, want.value, allowed, beyond, off)
+        finding = _finding(number, got, want.value, allowed, beyond, off, envelope)
         return Judgement(Status.LESS_ACCURATE, None, None, count, worst, floors, finding)
     if decidable.size and not count:
         return Judgement(Status.INCONCLUSIVE, None, "no element has a finite error bound")
@@ -133,6 +134,7 @@ def _finding(
     allowed: Array,
     where: NDArray[np.bool_],
     off: Array | None = None,
+    envelope: Array | None = None,
 ) -> Finding:
     distance = np.abs(got - want) if off is None else off
     at = np.unravel_index(int(np.argmax(np.where(where, distance, -1.0))), got.shape)
@@ -143,6 +145,7 @@ def _finding(
         got=float(got[index]),
         want=float(want[index]),
         allowed=float(allowed[index]),
+        limit=None if envelope is None else float(envelope[index]),
         differing=int(where.sum()),
         compared=int(got.size),
     )

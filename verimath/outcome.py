@@ -5,7 +5,7 @@ The rules of exit codes and of the report's headline live here and nowhere else.
 
 from collections.abc import Sequence
 
-from verimath.claim import Claim
+from verimath.claim import AtMost, Claim
 from verimath.report.record import (
     ClaimRecord,
     Mutant,
@@ -46,6 +46,8 @@ def outcome_of(
             "not_as_expected",
             f"the claim is the odd one out: another value comes from {agreeing}",
         )
+    elif refuted and isinstance(claim.statement, AtMost):
+        return "not_as_expected", "the claim is false: an element exceeds the bound"
     elif _bad(claimed) or outvoted:
         first = [*outvoted, *_bad(claimed)][0]
         return "not_as_expected", _sentence(first)

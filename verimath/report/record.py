@@ -91,6 +91,7 @@ class Counterexample(Record):
     got: float
     want: float
     allowed: float
+    limit: float | None = None  # beyond this no rearrangement of the same formula gets
     script: str  # plain Python that shows it again without verimath
 
 

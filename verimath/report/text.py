@@ -43,6 +43,9 @@ def verdict_text(claim: ClaimRecord, verdict: Verdict) -> str:
             lines.append(_row("worst", f"{where}: got {found.got!r}, wanted {found.want!r}"))
             bound = f"the rounding bound derived for {verdict.dtype}"
             lines.append(_row("allowed there", f"an error of {found.allowed:.3g}, {bound}"))
+            if found.limit is not None:
+                limit = f"{found.limit:.3g}, in whatever order the same formula is evaluated"
+                lines.append(_row("at the very most", limit))
     return "\n".join(lines)
 
 
