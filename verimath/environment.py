@@ -19,7 +19,9 @@ def environment(backends: Sequence[Backend]) -> Environment:
         processor=platform.processor() or platform.machine(),
         libraries={name: _version(name) for name in _LIBRARIES},
         backends={b.name: b.why_unavailable() or "ready" for b in backends},
-        settings={"elementary functions": "assumed to be within 4 ulp (8 unit roundoffs)"},
+        settings={
+            "elementary functions": "assumed within 4 ulp (8 unit roundoffs), square roots within 1 ulp"
+        },
     )
 
 
