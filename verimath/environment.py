@@ -20,7 +20,8 @@ def environment(backends: Sequence[Backend]) -> Environment:
         libraries={name: _version(name) for name in _LIBRARIES},
         backends={b.name: b.why_unavailable() or "ready" for b in backends},
         settings={
-            "elementary functions": "assumed within 4 ulp (8 unit roundoffs), square roots within 1 ulp"
+            "elementary functions": "assumed within 4 ulp (8 unit roundoffs)",
+            "square roots": "assumed within 1 ulp (2 unit roundoffs)",
         },
     )
 
