@@ -1,6 +1,6 @@
-"""The one module that sees the whole flow: claim, examples, routes, judge, proof, report.
+"""The way in: `check`, `verify` and `run` take claims and give back a report.
 
-The command line, the tests and the notebook call `run`, `check` or `verify`; none calls another.
+The command line and the tests call these; `_claim_run` takes each claim through the house.
 """
 
 import time
