@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verimath.arithmetic import rounding, symbolic
+from verimath.arithmetic import bounds, symbolic, values
 from verimath.errors import FormulaError
 from verimath.formula import derive
 from verimath.formula import operations as op
@@ -93,15 +93,15 @@ LEAVES = {"input", "constant", "size", "table", "delta"}  # nothing below to dif
 def test_every_operation_has_a_rule_of_every_kind(operation):
     assert (operation in derive.REVERSE) is (operation not in LEAVES)
     assert (operation in derive.FORWARD) is (operation not in LEAVES)
-    assert operation in rounding._VALUES
-    assert operation in rounding._BOUNDS
+    assert operation in values.VALUES
+    assert operation in bounds.BOUNDS
     # A symbolic evaluation starts from given values of the inputs.
     assert (operation in symbolic._RULES) is (operation != "input")
 
 
 def test_there_are_no_rules_for_what_does_not_exist():
     known = set(op.OPERATIONS)
-    for rules in (derive.REVERSE, derive.FORWARD, rounding._VALUES, rounding._BOUNDS):
+    for rules in (derive.REVERSE, derive.FORWARD, values.VALUES, bounds.BOUNDS):
         assert set(rules) <= known
     assert set(symbolic._RULES) <= known
 
@@ -111,9 +111,9 @@ def test_every_function_has_a_rule_of_every_kind(name):
     x = op.input_("x", (N,))
     node = op.function(name, x)
     assert name in derive._FUNCTION_SLOPES
-    assert name in rounding._NUMPY_FUNCTIONS
-    assert name in rounding._FUNCTION_CARRIES
-    assert name in rounding.FUNCTION_ROUNDINGS
+    assert name in values._NUMPY_FUNCTIONS
+    assert name in bounds._FUNCTION_CARRIES
+    assert name in bounds.FUNCTION_ROUNDINGS
     assert name in route._FUNCTIONS
     cells = route.symbols({"x": (2,)})["x"]
     (found,) = symbolic.evaluate((node,), {x: cells}, {"n": 2})
