@@ -205,7 +205,7 @@ def script(
     source, function = _code_under_test(cell)
     if way.standard and torch:
         source, function = source + _STANDARD, f"on_tensors({function})"
-    wants = [(target.value, target.envelope[cell.dtype]) for target in want]
+    wants = [(target.value[0], target.envelope[0]) for target in want]
     main = _MAIN.format(
         inputs=_lines([f'"{name}": {_array(values)}' for name, values in inputs.items()], "{}"),
         wants=_lines([f"({_array(value)}, {_array(allowed)})" for value, allowed in wants], "[]"),
