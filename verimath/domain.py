@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,16 +11,22 @@ from verimath.errors import ClaimError
 from verimath.shapes import MAX_RANK, Shape, Size, parse_shape
 
 Values = NDArray[np.float64]
+Kind = Literal["real", "integer", "boolean"]
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One input of a domain: its shape and range, or fixed `values` (then nothing is drawn)."""
+    """One input of a domain: its shape and range, or fixed `values` (then nothing is drawn).
+
+    A real input comes in the dtype that is asked for, an integer one in int64 and a boolean one in
+    bool, whatever the dtype.
+    """
 
     shape: Shape
     min_value: float | None = None
     max_value: float | None = None
     values: Values | None = field(default=None, compare=False)
+    kind: Kind = "real"
 
     def limits(self, dtype: str) -> tuple[float, float]:
         """The least and greatest number of the dtype in the range (infinite if there is none)."""
