@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from verimath.backends import DTYPES, Backend, Fetched, select_backends
+from verimath.backends import Backend, Fetched, select_backends
 from verimath.claim import AtMost, Claim, Equal, Function, Gradient, Route
 from verimath.domain import Domain
+from verimath.dtypes import DTYPES
 from verimath.examples import Example, Plan, axis_names, draw_examples, simplest_failure
 from verimath.formula.latex import statement_tex
 from verimath.judge import Finding, Judgement, judge, judge_bound, worse

@@ -11,7 +11,7 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from verimath.arithmetic import rounding
+from verimath.arithmetic import bounds
 from verimath.arithmetic.rounding import evaluate, rounding_count
 from verimath.errors import FormulaError
 from verimath.formula import operations as op
@@ -508,6 +508,6 @@ def test_the_worst_cases_hold():
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
 def test_a_corrupted_bound_is_noticed(name, monkeypatch):
-    monkeypatch.setattr(rounding, *CORRUPTIONS[name])
+    monkeypatch.setattr(bounds, *CORRUPTIONS[name])
     with pytest.raises(AssertionError, match=r"off by|within a bound"):
         _check_worst_cases()
