@@ -11,6 +11,7 @@ from verimath.examples import (
     KINDS,
     LARGEST_SIZE,
     Plan,
+    batch_of,
     covering_plans,
     draw_examples,
     fill,
@@ -41,8 +42,13 @@ def admissible(domain):
     return check
 
 
-def drawn(domain, count=80, entropy=0):
+def batches(domain, count=80, entropy=0):
     return draw_examples(domain, admissible(domain), count=count, entropy=entropy)
+
+
+def drawn(domain, count=80, entropy=0):
+    found = batches(domain, count, entropy)
+    return [batch.example(index) for batch in found for index in range(len(batch))]
 
 
 @pytest.mark.parametrize("name", DOMAINS)
@@ -91,7 +97,7 @@ def test_every_kind_of_values_is_met():
 @pytest.mark.parametrize("scale", [-12, 0, 12])
 def test_a_kind_is_what_it_is_called(kind, scale):
     plan = Plan((), (("n", 7), ("d", 6)), kind, scale, 5)
-    x = fill(plan, DOMAINS["matrix"]).inputs["x"]
+    (x,) = fill(plan, DOMAINS["matrix"]).inputs["x"]
     assert np.any(x != 0)
     match kind:
         case "integers" | "ties" | "sparse":
@@ -119,11 +125,11 @@ def test_values_and_their_casts_stay_in_the_range(bounds, dtype):
     except ClaimError:
         assert bounds == (0.1, 0.1)  # no float32 number
         return
-    for example in drawn(domain, count=30):
-        for values in (example.inputs["x"], example.cast(domain, dtype)["x"].astype(np.float64)):
+    for batch in batches(domain, count=30):
+        for values in (batch.inputs["x"], batch.cast(domain, dtype)["x"].astype(np.float64)):
             assert np.all(values >= (-np.inf if low is None else low))
             assert np.all(values <= (np.inf if high is None else high))
-        assert example.cast(domain, dtype)["x"].dtype == dtype
+        assert batch.cast(domain, dtype)["x"].dtype == dtype
 
 
 def test_a_closed_range_is_met_at_its_ends():
@@ -148,6 +154,23 @@ def test_examples_can_be_drawn_inside_a_property_test(entropy):
 
 def test_there_are_as_many_examples_as_asked_for():
     assert len(drawn(DOMAINS["matrix"], count=120)) >= 120
+
+
+def test_the_examples_of_a_batch_differ_and_share_their_sizes():
+    for batch in batches(DOMAINS["matrix"], count=40):
+        assert len(batch) == len(batch.inputs["x"]) == len(batch.inputs["w"])
+        if batch.inputs["x"][0].size > 3 and len(batch) > 1:
+            assert not np.array_equal(batch.inputs["x"][0], batch.inputs["x"][1])
+    assert max(map(len, batches(DOMAINS["matrix"]))) > 1
+
+
+def test_an_example_alone_is_a_batch_of_one():
+    (batch, *_) = batches(DOMAINS["matrix"])
+    alone = batch_of(batch.example(1))
+    assert len(alone) == 1
+    for name, values in alone.inputs.items():
+        np.testing.assert_array_equal(values[0], batch.inputs[name][1])
+    assert (alone.sizes, alone.ranks) == (batch.sizes, batch.ranks)
 
 
 def test_given_numbers_make_one_example():

@@ -1,7 +1,6 @@
 """Every status, every defect, in the order in which they are looked for, in these words."""
 
 import math
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -21,7 +20,7 @@ def wanting(value, allowed=1e-3, envelope=1e-1, error=1e-9):
     def full(x):
         return np.broadcast_to(np.asarray(x, np.float64), value.shape)
 
-    return Want(value, full(error), {"float64": full(allowed)}, {"float64": full(envelope)})
+    return Want(value[None], full(error)[None], full(allowed)[None], lambda: full(envelope)[None])
 
 
 def came(value, dtype="float64", on_device=True):
@@ -30,7 +29,7 @@ def came(value, dtype="float64", on_device=True):
 
 
 def judged(got, want, **options):
-    return judge([came(got, **options)], [want], dtype="float64")
+    return judge([[came(got, **options)]], [want], dtype="float64")
 
 
 def test_within_the_bound_is_a_pass_with_its_power():
@@ -103,16 +102,16 @@ def test_shape_dtype_and_device_come_before_values(got, options, defect, reason)
 
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_another_number_of_results_is_a_wrong_shape(count):
-    result = judge([came([1.0])] * count, [wanting([1.0])] * 2, dtype="float64")
+    result = judge([[came([1.0])] * count], [wanting([1.0])] * 2, dtype="float64")
     assert (result.status, result.defect) == (WRONG, "shape")
     assert result.reason == f"{count} array(s) came back; wanted 2"
 
 
 def test_with_several_results_the_faulty_one_is_named():
     wants = [wanting([1.0]), wanting([2.0])]
-    result = judge([came([1.0]), came([[2.0]])], wants, dtype="float64")
+    result = judge([[came([1.0]), came([[2.0]])]], wants, dtype="float64")
     assert result.reason == "result 2: shape (1, 1); wanted (1,)"
-    result = judge([came([1.0]), came([7.0])], wants, dtype="float64")
+    result = judge([[came([1.0]), came([7.0])]], wants, dtype="float64")
     assert result.finding is not None
     assert (result.status, result.finding.output, result.elements) == (WRONG, 1, 2)
 
@@ -150,7 +149,7 @@ def test_a_number_without_axes():
 
 
 def bounded(got, want, bound):
-    return judge_bound([came(got)], [want], bound=bound, dtype="float64")
+    return judge_bound([[came(got)]], [want], bound=bound, dtype="float64")
 
 
 def test_a_bound_is_kept_broken_or_too_close_to_tell():
@@ -180,7 +179,7 @@ def test_a_wrong_value_below_the_bound_is_wrong():
 
 def test_a_later_result_is_judged_although_an_earlier_one_is_open():
     wants = [wanting([1.0]), wanting([5.0])]
-    result = judge_bound([came([1.0]), came([5.0])], wants, bound=1.0, dtype="float64")
+    result = judge_bound([[came([1.0]), came([5.0])]], wants, bound=1.0, dtype="float64")
     assert result.status is WRONG
 
 
@@ -194,21 +193,21 @@ def test_the_worse_judgement_wins():
 def test_the_finding_names_its_output():
     results = [came([1.0]), came([5.0])]
     wants = [wanting([1.0]), wanting([2.0])]
-    assert judge(results, wants, dtype="float64").finding.output == 1
+    assert judge([results], wants, dtype="float64").finding.output == 1
     results = [came([1.0]), came([np.nan])]
-    found = judge(results, wants, dtype="float64")
+    found = judge([results], wants, dtype="float64")
     assert (found.defect, found.finding.output, found.worst_ratio) == ("nonfinite", 1, np.inf)
 
 
 def test_one_open_result_leaves_a_bound_open():
     wants = [wanting([1.0], error=1e-3), wanting([0.2])]
-    result = judge_bound([came([1.0]), came([0.2])], wants, bound=1.0, dtype="float64")
+    result = judge_bound([[came([1.0]), came([0.2])]], wants, bound=1.0, dtype="float64")
     assert result.status is Status.INCONCLUSIVE
 
 
 def test_the_second_result_may_exceed_the_bound():
     wants = [wanting([0.1]), wanting([2.0])]
-    result = judge_bound([came([0.1]), came([2.0])], wants, bound=1.0, dtype="float64")
+    result = judge_bound([[came([0.1]), came([2.0])]], wants, bound=1.0, dtype="float64")
     assert (result.status, result.finding.output) == (Status.WRONG, 1)
 
 
@@ -219,9 +218,47 @@ def test_the_rim_of_the_envelope_is_still_inside():
 
 
 def test_elements_without_a_bound_have_no_floor_and_no_ratio():
-    want = wanting([1.0, 1.0])
-    bounds = {"float64": np.array([0.5, np.inf])}
-    half = replace(want, allowed=bounds, envelope=bounds)
-    result = judged([1.0, 9.0], half)
+    bounds = [0.5, np.inf]
+    result = judged([1.0, 9.0], wanting([1.0, 1.0], allowed=bounds, envelope=bounds))
     assert (result.status, result.elements, result.worst_ratio) == (Status.PASS, 1, 0.0)
     assert len(result.floors) == 1
+
+
+def batch_of_three(**options):
+    """Three examples of two elements, wanting 1 and 2, 3 and 4, 5 and 6."""
+    value = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    full = np.full_like(value, 1e-3)
+    return value, Want(value, full * 1e-6, full, lambda: full * 100)
+
+
+def test_a_batch_is_judged_whole_and_names_the_example():
+    value, want = batch_of_three()
+    assert judge([[came(v)] for v in value], [want], dtype="float64").elements == 6
+    got = value.copy()
+    got[1, 0], got[2, 1] = 7.0, 6.5
+    result = judge([[came(v)] for v in got], [want], dtype="float64")
+    assert (result.status, result.example, result.finding.index) == (WRONG, 1, (0,))
+    assert (result.finding.differing, result.finding.compared) == (1, 2)
+
+
+def test_one_example_of_a_batch_is_wanted_alone():
+    value, want = batch_of_three()
+    for index in range(3):
+        alone = want.at(index)
+        assert judge([[came(value[index])]], [alone], dtype="float64").status is PASS
+        assert judge([[came(value[index] + 1)]], [alone], dtype="float64").status is WRONG
+        np.testing.assert_array_equal(alone.envelope, np.full((1, 2), 0.1))
+
+
+def test_floors_are_left_out_on_demand():
+    value, want = batch_of_three()
+    got = [[came(v)] for v in value]
+    assert judge(got, [want], dtype="float64", power=False).floors.size == 0
+    assert judge(got, [want], dtype="float64").floors.size == 6
+
+
+def test_what_can_not_be_compared_is_found_in_its_example():
+    value, want = batch_of_three()
+    got = [[came(value[0])], [came(value[1], dtype="float32")], [came(value[2, :1])]]
+    result = judge(got, [want], dtype="float64")
+    assert (result.status, result.defect, result.example) == (WRONG, "dtype", 1)

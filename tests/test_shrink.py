@@ -15,7 +15,8 @@ def example_of(domain, sizes=None, ranks=None, kind="normal", seed=0):
     ranks = ranks or {}
     names = axis_names(domain, ranks)
     sizes = sizes or {name: 4 + i % 3 for i, name in enumerate(names)}
-    return fill(Plan(tuple(ranks.items()), tuple(sizes.items()), kind, 3, seed), domain)
+    plan = Plan(tuple(ranks.items()), tuple(sizes.items()), kind, 3, seed)
+    return fill(plan, domain).example(0)
 
 
 def shrunk(domain, fails, **options):

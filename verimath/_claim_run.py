@@ -11,11 +11,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from verimath.arithmetic.formats import FloatFormat
 from verimath.backends import Backend, Fetched, select_backends
 from verimath.claim import AtMost, Claim, Equal, Function, Gradient, Route
 from verimath.domain import Domain
 from verimath.dtypes import DTYPES
-from verimath.examples import Example, Plan, axis_names, draw_examples, simplest_failure
+from verimath.examples import (
+    Batch,
+    Example,
+    Plan,
+    axis_names,
+    batch_of,
+    draw_examples,
+    simplest_failure,
+)
 from verimath.formula.latex import statement_tex
 from verimath.judge import Finding, Judgement, judge, judge_bound, worse
 from verimath.outcome import outcome_of
@@ -38,6 +47,8 @@ from verimath.shapes import Binding
 from verimath.shrink import shrink
 
 _LARGEST_SHOWN = 200  # elements
+_POWER_BATCHES = 12  # how many batches the detection floor is taken from
+_NONE = np.zeros(0)
 _EXPLICIT_SHAPES = 3  # shapes per rank at which the symbolic comparison is made
 
 _REASONS = {
@@ -64,18 +75,18 @@ class _Tally:
     examples: int = 0
     elements: int = 0
     worst_ratio: float = 0.0
-    floors: list[float] = field(default_factory=list[float])
+    floors: list[NDArray[np.float64]] = field(default_factory=list[NDArray[np.float64]])
     undecided: str | None = None  # why an example left every element open
 
-    def add(self, judgement: Judgement) -> None:
-        self.examples += 1
+    def add(self, judgement: Judgement, examples: int) -> None:
+        self.examples += examples
         if judgement.status is Status.INCONCLUSIVE and not judgement.elements:
             self.undecided = judgement.reason  # like an open element beside others: not compared
             return
         self.judgement = worse(self.judgement, judgement)
         self.elements += judgement.elements
         self.worst_ratio = max(self.worst_ratio, judgement.worst_ratio)
-        self.floors.extend(judgement.floors)
+        self.floors.append(judgement.floors)
 
 
 # A claim is proved as far as it is at the weakest of its ranks.
@@ -95,10 +106,10 @@ class ClaimRun:
             *ways_of(claim),
             *declared_ways(candidates, side="candidate"),
         )
-        self.examples = draw_examples(
+        self.batches = draw_examples(
             self.domain, self._admissible, count=options.examples, entropy=options.seed
         )
-        self._wants: dict[tuple[int, str, str], tuple[Want, ...]] = {}
+        self._wants: dict[tuple[int, FloatFormat, str], tuple[Want, ...]] = {}
         self._lambdified: dict[tuple[tuple[str, int], ...], symbolic.Lambdified] = {}
 
     # --- the parts of the record ---
@@ -138,30 +149,31 @@ class ClaimRun:
     def _admissible(self, plan: Plan) -> bool:
         return self.prepared[plan.ranks].allows(dict(plan.sizes))
 
-    def _of(self, example: Example) -> Prepared:
-        return self.prepared[tuple(example.ranks.items())]
+    def _of(self, batch: Batch | Example) -> Prepared:
+        return self.prepared[tuple(batch.ranks.items())]
 
     # --- verdicts ---
 
     def _verdict(self, cell: Cell) -> Verdict:
-        missing = cell.backend.why_unavailable()
+        missing = cell.backend.why_unavailable() or self.domain.lacking(cell.dtype)
         if missing:
             return _verdict(cell, Status.SKIPPED, reason=missing)
         tally = _Tally()
-        for number, example in enumerate(self.examples):
-            if cell.way.kind == "sympy" and not self._explicit(example):
+        for number, batch in enumerate(self.batches):
+            if cell.way.kind == "sympy" and not self._explicit(batch):
                 continue
-            judgement = self._judge(cell, example, number)
+            judgement = self._judge(cell, batch, number)
             if judgement.status is Status.SKIPPED:
                 return _verdict(cell, Status.SKIPPED, reason=judgement.reason)
-            tally.add(judgement)
+            tally.add(judgement, len(batch))
             if judgement.status in (Status.WRONG, Status.ERROR):
-                return self._failing(cell, example, tally)
+                return self._failing(cell, batch.example(judgement.example), tally)
         status, reason = tally.judgement.status, tally.judgement.reason
         if not tally.elements:
             status = Status.INCONCLUSIVE
             reason = reason or tally.undecided or "no element was compared"
-        floor = float(np.median(tally.floors)) if tally.floors else None
+        floors = np.concatenate([_NONE, *tally.floors])
+        floor = float(np.median(floors)) if floors.size else None
         return _verdict(
             cell,
             status,
@@ -172,52 +184,56 @@ class ClaimRun:
             floor=floor,
         )
 
-    def _explicit(self, example: Example) -> bool:
-        prepared = self._of(example)
-        return explicit_symbols(prepared, example.sizes) <= LARGEST_EXPLICIT
+    def _explicit(self, batch: Batch | Example) -> bool:
+        prepared = self._of(batch)
+        return explicit_symbols(prepared, batch.sizes) <= LARGEST_EXPLICIT
 
-    def _judge(self, cell: Cell, example: Example, number: int | None = None) -> Judgement:
-        """Judge one cell on one example; `number` is its place among the shared ones."""
-        inputs = example.cast(self.domain, cell.dtype)
-        want = self._want(cell, example, inputs, number)
-        if cell.way.kind == "sympy":
-            results = self._run_sympy(example, inputs)
-        else:
-            outcome = execute(cell, inputs, self._wrt)
+    def _judge(self, cell: Cell, batch: Batch, number: int | None = None) -> Judgement:
+        """Judge one cell on a batch; `number` is its place among the shared ones."""
+        inputs = batch.cast(self.domain, cell.dtype)
+        got: list[tuple[Fetched, ...]] = []
+        for example in range(len(batch)):
+            point = {name: np.asarray(values[example]) for name, values in inputs.items()}
+            if cell.way.kind == "sympy":
+                got.append(self._run_sympy(batch, point))
+                continue
+            outcome = execute(cell, point, self._wrt)
             if outcome.lacking is not None:
                 return Judgement(Status.SKIPPED, None, outcome.lacking)
             if outcome.error is not None:
-                return Judgement(Status.ERROR, "raises", outcome.error)
-            results = outcome.results
+                return Judgement(Status.ERROR, "raises", outcome.error, example=example)
             if outcome.mutated is not None:
-                return Judgement(
-                    Status.WRONG, "mutates_input", f"input {outcome.mutated} was changed in place"
-                )
+                reason = f"input {outcome.mutated} was changed in place"
+                return Judgement(Status.WRONG, "mutates_input", reason, example=example)
+            got.append(outcome.results)
+        want = self._want(cell, batch, inputs, number)
+        power = number is not None and number < _POWER_BATCHES
         statement = self.claim.statement
         if isinstance(statement, AtMost):
-            return judge_bound(results, want, bound=statement.bound, dtype=cell.dtype)
-        return judge(results, want, dtype=cell.dtype)
+            return judge_bound(got, want, bound=statement.bound, dtype=cell.dtype, power=power)
+        return judge(got, want, dtype=cell.dtype, power=power)
 
     def _want(
         self,
         cell: Cell,
-        example: Example,
+        batch: Batch,
         inputs: dict[str, NDArray[Any]],
         number: int | None,
     ) -> tuple[Want, ...]:
         kind = cell.way.kind
         what = kind if kind == "forward" or kind == "value" else "claim"
-        key = (number, cell.dtype, what) if number is not None else None
+        format_ = cell.backend.format(cell.dtype)
+        key = (number, format_, what) if number is not None else None
         if key is not None and key in self._wants:
             return self._wants[key]
         exact = {name: np.asarray(array, dtype=np.float64) for name, array in inputs.items()}
-        want = wanted(self._of(example), exact, example.sizes, cell.dtype, what=what)
+        want = wanted(self._of(batch), exact, batch.sizes, format_, what=what)
         if key is not None:
             self._wants[key] = want
         return want
 
-    def _run_sympy(self, example: Example, inputs: dict[str, NDArray[Any]]) -> tuple[Fetched, ...]:
-        key = (*example.ranks.items(), *example.sizes.items())
+    def _run_sympy(self, batch: Batch, inputs: dict[str, NDArray[Any]]) -> tuple[Fetched, ...]:
+        key = (*batch.ranks.items(), *batch.sizes.items())
         if key not in self._lambdified:
             shapes = {name: array.shape for name, array in inputs.items()}
             self._lambdified[key] = symbolic.lambdify(self.claim.statement, shapes)
@@ -238,7 +254,7 @@ class ClaimRun:
                 return False
             if not self._of(candidate).allows(candidate.sizes):
                 return False
-            return self._judge(cell, candidate).status is kind
+            return self._judge(cell, batch_of(candidate)).status is kind
 
         found = simplest_failure(
             self.domain,
@@ -248,7 +264,7 @@ class ClaimRun:
             entropy=self.options.seed,
         )
         smallest = shrink(_simpler_of(found, example), fails, self.domain)
-        judgement = self._judge(cell, smallest)
+        judgement = self._judge(cell, batch_of(smallest))
         if judgement.status is not kind:
             reason = f"{kind.value} at first, {judgement.status.value} when called again"
             judgement = replace(tally.judgement, defect="nondeterministic", reason=reason)
@@ -266,8 +282,10 @@ class ClaimRun:
         )
 
     def _counterexample(self, cell: Cell, example: Example, judgement: Judgement) -> Counterexample:
-        inputs = example.cast(self.domain, cell.dtype)
-        want = self._want(cell, example, inputs, None)
+        batch = batch_of(example)
+        cast = batch.cast(self.domain, cell.dtype)
+        want = self._want(cell, batch, cast, None)
+        inputs = {name: np.asarray(values[0]) for name, values in cast.items()}
         finding = judgement.finding
         statement = self.claim.statement
         bound = statement.bound if isinstance(statement, AtMost) else None
@@ -277,7 +295,7 @@ class ClaimRun:
         )
         return Counterexample(
             sizes=dict(example.sizes),
-            inputs=tuple(_array_record(name, array) for name, array in inputs.items()),
+            inputs=tuple(_array_record(name, array, cell.dtype) for name, array in inputs.items()),
             differing=finding.differing if finding else 0,
             compared=finding.compared if finding else 0,
             output=self._output_name(finding, cell),
@@ -367,15 +385,15 @@ class ClaimRun:
     def _wants_zero(self) -> bool:
         """Whether zero is wanted everywhere: twice as much and the opposite are zero too."""
         wants = (
-            wanted(self._of(e), e.cast(self.domain, "float64"), e.sizes, "float64")
-            for e in self.examples
+            wanted(self._of(b), b.cast(self.domain, "float64"), b.sizes, "float64")
+            for b in self.batches
         )
         return not any(np.any(w.value) for want in wants for w in want)
 
     def _kills(self, cell: Cell) -> bool:
         return any(
-            self._judge(cell, example, number).status in (Status.WRONG, Status.ERROR)
-            for number, example in enumerate(self.examples)
+            self._judge(cell, batch, number).status in (Status.WRONG, Status.ERROR)
+            for number, batch in enumerate(self.batches)
         )
 
 
@@ -440,11 +458,11 @@ def _array_text(array: NDArray[Any]) -> str:
     return str(array[()]).removesuffix(".0")
 
 
-def _array_record(name: str, array: NDArray[Any]) -> Array:
+def _array_record(name: str, array: NDArray[Any], dtype: str) -> Array:
     return Array(
         name=name,
         shape=tuple(array.shape),
-        dtype=array.dtype.name,
+        dtype=dtype,
         text=_array_text(array) if array.size <= _LARGEST_SHOWN else f"{array.size} numbers",
         hex=tuple(float(x).hex() for x in array.ravel()),
     )

@@ -165,6 +165,11 @@ class Domain:
             for name in self.variadics
         }
 
+    def lacking(self, dtype: str) -> str:
+        """Why a claim can't be run in a dtype: an input without a number of it; else empty."""
+        names = [name for name, spec in self.inputs.items() if spec.lacks(dtype)]
+        return f"no {dtype} number lies in the range of {', '.join(names)}" if names else ""
+
     def expand(self, ranks: Mapping[str, int]) -> dict[str, tuple[Size, ...]]:
         """Every input's axes, once the starred names have a number of axes."""
         return {name: value.shape.expand(ranks) for name, value in self.inputs.items()}

@@ -8,7 +8,7 @@ every run and not by luck.
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -26,6 +26,8 @@ Values = NDArray[np.float64]
 Admissible = Callable[["Plan"], bool]
 
 LARGEST_SIZE = 7
+LARGEST_COUNT = 4  # examples of one plan
+COVERING_COUNT = 2
 _LARGEST_ARRAY = 300
 
 KINDS = ("integers", "eighths", "uniform", "normal", "scaled", "ties", "sparse")
@@ -33,13 +35,14 @@ KINDS = ("integers", "eighths", "uniform", "normal", "scaled", "ties", "sparse")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that determines an example, small enough for Hypothesis to draw and shrink."""
+    """Everything that determines a batch, small enough for Hypothesis to draw and shrink."""
 
     ranks: tuple[tuple[str, int], ...]
     sizes: tuple[tuple[str, int], ...]
     kind: str
     scale: int  # power of two, for kinds "uniform", "normal" and "scaled"
     seed: int
+    count: int = 1  # examples of these sizes and this kind
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,10 +53,6 @@ class Example:
     sizes: Mapping[str, int]
     inputs: Mapping[str, Values]
 
-    def cast(self, domain: Domain, dtype: str) -> dict[str, NDArray[Any]]:
-        """Every input in a dtype, inside its range: what routes and the reference are given."""
-        return {name: domain.inputs[name].cast(v, dtype) for name, v in self.inputs.items()}
-
     def __str__(self) -> str:
         sizes = " ".join(f"{name}={size}" for name, size in self.sizes.items())
         values = "   ".join(
@@ -61,6 +60,35 @@ class Example:
             for name, value in self.inputs.items()
         )
         return f"{sizes}   {values}".strip()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Examples of one plan, evaluated together: float64 arrays (count, *shape) by input name."""
+
+    ranks: Mapping[str, int]
+    sizes: Mapping[str, int]
+    inputs: Mapping[str, Values]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.inputs.values())))
+
+    def example(self, index: int) -> Example:
+        """One of the examples, as a view."""
+        inputs = {name: np.asarray(values[index]) for name, values in self.inputs.items()}
+        for values in inputs.values():
+            values.flags.writeable = False  # numpy makes numbers of 0-d arrays
+        return Example(self.ranks, self.sizes, inputs)
+
+    def cast(self, domain: Domain, dtype: str) -> dict[str, NDArray[Any]]:
+        """Every input in a dtype, inside its range: what routes and the reference are given."""
+        return {name: domain.inputs[name].cast(v, dtype) for name, v in self.inputs.items()}
+
+
+def batch_of(example: Example) -> Batch:
+    """The batch of one example alone."""
+    inputs = {name: values[None] for name, values in example.inputs.items()}
+    return Batch(example.ranks, example.sizes, inputs)
 
 
 def axis_names(domain: Domain, ranks: Mapping[str, int]) -> tuple[str, ...]:
@@ -71,25 +99,25 @@ def axis_names(domain: Domain, ranks: Mapping[str, int]) -> tuple[str, ...]:
     )
 
 
-def fill(plan: Plan, domain: Domain) -> Example:
-    """The example of a plan: a pure function."""
+def fill(plan: Plan, domain: Domain) -> Batch:
+    """The examples of a plan: a pure function."""
     generator = np.random.Generator(np.random.PCG64(plan.seed))
     sizes, ranks = dict(plan.sizes), dict(plan.ranks)
     inputs: dict[str, Values] = {}
     for name, shape in domain.expand(ranks).items():
         spec = domain.inputs[name]
-        size = tuple(axis.at(sizes) for axis in shape)
+        size = (plan.count, *(axis.at(sizes) for axis in shape))
         drawn = np.asarray(_values(generator, spec, size, plan), dtype=np.float64)
         drawn.flags.writeable = False
         inputs[name] = drawn
-    return Example(ranks, sizes, inputs)
+    return Batch(ranks, sizes, inputs)
 
 
 def _values(
     generator: np.random.Generator, spec: Input, shape: tuple[int, ...], plan: Plan
 ) -> Values:
     if spec.values is not None:
-        return np.array(spec.values)
+        return np.broadcast_to(spec.values, shape).copy()
     low, high = spec.min_value, spec.max_value
     if low is not None and high is not None:
         share = generator.random(shape)
@@ -161,7 +189,8 @@ def plans(draw: st.DrawFn, domain: Domain) -> Plan:
     kind = draw(st.sampled_from(KINDS))
     scale = draw(st.integers(-12, 12)) if kind in ("uniform", "normal") else 0
     entropy = draw(st.integers(0, 2**32 - 1))
-    return Plan(tuple(ranks.items()), tuple(sizes.items()), kind, scale, entropy)
+    count = draw(st.integers(1, LARGEST_COUNT))
+    return Plan(tuple(ranks.items()), tuple(sizes.items()), kind, scale, entropy, count)
 
 
 def covering_plans(domain: Domain, entropy: int = 0) -> Iterator[Plan]:
@@ -176,22 +205,30 @@ def covering_plans(domain: Domain, entropy: int = 0) -> Iterator[Plan]:
         for index, sizes in enumerate(cover):
             kind = KINDS[(index + number) % len(KINDS)]
             clamped = _clamped(domain, ranks, sizes)
-            yield Plan(tuple(ranks.items()), tuple(clamped.items()), kind, 0, entropy + index)
+            drawn = tuple(clamped.items())
+            yield Plan(tuple(ranks.items()), drawn, kind, 0, entropy + index, COVERING_COUNT)
 
 
 def draw_examples(
     domain: Domain, admissible: Admissible, *, count: int, entropy: int
-) -> tuple[Example, ...]:
-    """At least `count` distinct admissible examples where the domain has as many.
+) -> tuple[Batch, ...]:
+    """At least `count` admissible examples, in batches of distinct plans.
+
+    A domain of given numbers alone has one.
 
     Raises ClaimError if no size satisfies the domain.
     """
+    if all(spec.values is not None for spec in domain.inputs.values()):
+        plan = replace(next(covering_plans(domain, entropy)), count=1)
+        return (fill(plan, domain),)
     found = dict.fromkeys(plan for plan in covering_plans(domain, entropy) if admissible(plan))
-    wanted = 1 if all(spec.values is not None for spec in domain.inputs.values()) else count
+    drawn = sum(plan.count for plan in found)
 
     def collect(plan: Plan) -> None:
-        if len(found) < wanted and admissible(plan):
+        nonlocal drawn
+        if drawn < count and plan not in found and admissible(plan):
             found[plan] = None
+            drawn += plan.count
 
     _run(domain, collect, count=2 * count, entropy=entropy, phases=(Phase.generate,))
     if not found:
@@ -199,8 +236,7 @@ def draw_examples(
             f"the domain {domain} can't be satisfied: none of the sizes up to {LARGEST_SIZE} that "
             "were tried is allowed by its shapes and the formulas' denominators"
         )
-    kept = list(found)[: max(wanted, 1)] if wanted == 1 else list(found)
-    return tuple(fill(plan, domain) for plan in kept)
+    return tuple(fill(plan, domain) for plan in found)
 
 
 def simplest_failure(
@@ -219,10 +255,11 @@ def simplest_failure(
 
     def test(plan: Plan) -> None:
         if admissible(plan):
-            example = fill(plan, domain)
-            if fails(example):
-                smallest[:] = [example]
-                raise FailingError
+            batch = fill(plan, domain)
+            for example in map(batch.example, range(len(batch))):
+                if fails(example):
+                    smallest[:] = [example]
+                    raise FailingError
 
     # A flaky failure is one too: the caller sees whether its example fails again.
     with suppress(FailingError, Flaky):

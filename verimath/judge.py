@@ -8,12 +8,12 @@ envelope is infinite leaves the example open, since no digit of it is vouched fo
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from verimath.arithmetic.rounding import Array
+from verimath.arithmetic.values import Array
 from verimath.backends import Fetched
 from verimath.prepare import Want
 from verimath.report.record import Defect, Status
@@ -33,57 +33,94 @@ class Finding:
     compared: int
 
 
+_NO_FLOORS: Array = np.zeros(0)
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Outcome of one route on one example."""
+    """Outcome of one route on a batch of examples; `example` is the one that decided it."""
 
     status: Status
     defect: Defect | None = None
     reason: str | None = None
     elements: int = 0
     worst_ratio: float = 0.0
-    floors: tuple[float, ...] = ()
+    floors: Array = field(default_factory=lambda: _NO_FLOORS, repr=False, compare=False)
     finding: Finding | None = None
+    example: int = 0
 
 
-def judge(got: Sequence[Fetched], want: Sequence[Want], *, dtype: str) -> Judgement:
-    """Judge a route's results on one example; no decision divides by the wanted value."""
-    if len(got) != len(want):
-        return _defect("shape", f"{len(got)} array(s) came back; wanted {len(want)}")
-    for number, (result, target) in enumerate(zip(got, want, strict=True)):
-        where = f"result {number + 1}: " if len(want) > 1 else ""
-        if result.array.shape != target.value.shape:
-            shapes = f"shape {result.array.shape}; wanted {target.value.shape}"
-            return _defect("shape", f"{where}{shapes}")
-        if result.dtype != dtype:
-            return _defect("dtype", f"{where}dtype {result.dtype}; wanted {dtype}")
-        if not result.on_device:
-            return _defect("device", f"{where}on another device than the inputs")
+Results = Sequence[Fetched]  # of one example
+
+
+def judge(
+    got: Sequence[Results], want: Sequence[Want], *, dtype: str, power: bool = True
+) -> Judgement:
+    """Judge a route's results on a batch; no decision divides by the wanted value.
+
+    `got` has the results of each example, in the batch's order. `power=False` leaves the detection
+    floors out, which need the envelope even where nothing is wrong.
+    """
+    for example, results in enumerate(got):
+        defect = _not_comparable(results, want, dtype)
+        if defect is not None:
+            return replace(defect, example=example)
     parts = [
-        _judge_values(np.asarray(result.array, dtype=np.float64), target, dtype, number)
-        for number, (result, target) in enumerate(zip(got, want, strict=True))
+        _judge_values(_stack([results[k].array for results in got]), target, k, power=power)
+        for k, target in enumerate(want)
     ]
     return _worst(parts)
 
 
+def _stack(arrays: Sequence[NDArray[np.generic]]) -> Array:
+    return np.stack([np.asarray(array, dtype=np.float64) for array in arrays])
+
+
+def _not_comparable(results: Results, want: Sequence[Want], dtype: str) -> Judgement | None:
+    """What keeps the results of one example from being compared: number, shape, dtype, device."""
+    if len(results) != len(want):
+        return _defect("shape", f"{len(results)} array(s) came back; wanted {len(want)}")
+    for number, (result, target) in enumerate(zip(results, want, strict=True)):
+        where = f"result {number + 1}: " if len(want) > 1 else ""
+        shape = target.value.shape[1:]
+        if result.array.shape != shape:
+            return _defect("shape", f"{where}shape {result.array.shape}; wanted {shape}")
+        if result.dtype != dtype:
+            return _defect("dtype", f"{where}dtype {result.dtype}; wanted {dtype}")
+        if not result.on_device:
+            return _defect("device", f"{where}on another device than the inputs")
+    return None
+
+
 def judge_bound(
-    got: Sequence[Fetched], want: Sequence[Want], *, bound: float, dtype: str
+    got: Sequence[Results],
+    want: Sequence[Want],
+    *,
+    bound: float,
+    dtype: str,
+    power: bool = True,
 ) -> Judgement:
     """Judge an `AtMost`: the route's values as in `judge`, then the exact ones against the bound.
 
     Where rounding leaves open on which side of the bound an element lies, so does the judgement.
     """
-    values = judge(got, want, dtype=dtype)
+    values = judge(got, want, dtype=dtype, power=power)
     if values.status not in (Status.PASS, Status.LESS_ACCURATE):
         return values
     open_ = 0
     for number, target in enumerate(want):
-        size = np.abs(np.asarray(target.value))
+        size = np.abs(target.value)
         # Exact where it matters: near the bound no difference rounds (Sterbenz; Higham, 2.5).
         above = size - bound > target.error
         if above.any():
-            finding = _finding(number, size, np.full_like(size, bound), target.error, above)
-            return Judgement(Status.WRONG, "value", None, values.elements, np.inf, (), finding)
+            limits = np.full_like(size, bound)
+            return _found(
+                Judgement(Status.WRONG, "value", None, values.elements, np.inf),
+                (number, size, limits, target.error),
+                above,
+                size,
+                None,
+            )
         open_ += int((~(target.error <= bound - size)).sum())
     if open_:
         reason = f"{open_} element(s) lie too close to the bound to tell"
@@ -95,8 +132,8 @@ def _defect(defect: Defect, reason: str) -> Judgement:
     return Judgement(Status.WRONG, defect, reason)
 
 
-def _judge_values(got: Array, want: Want, dtype: str, number: int) -> Judgement:
-    allowed, envelope = want.allowed[dtype], want.envelope[dtype]
+def _judge_values(got: Array, want: Want, number: int, *, power: bool) -> Judgement:
+    allowed = want.allowed
     decidable = np.isfinite(allowed) & np.isfinite(want.value)
     count = int(decidable.sum())
     with np.errstate(all="ignore"):
@@ -105,50 +142,60 @@ def _judge_values(got: Array, want: Want, dtype: str, number: int) -> Judgement:
         off = np.where(nonfinite, np.inf, off)
         beyond = off > allowed
         ratio = np.where(off == 0, 0.0, off / np.where(allowed > 0, allowed, 5e-324))
-        # An error of its own may hide part of a change: what is left has to leave the envelope.
-        floor = (allowed + envelope) / np.abs(want.value)
+        floors = _floors(want, decidable) if power else _NO_FLOORS
     worst = float(np.max(ratio, initial=0.0, where=decidable))
-    floors = tuple(floor[decidable & (want.value != 0)].ravel().tolist())
+    compared = (number, got, want.value, allowed)
+
+    def outcome(status: Status, defect: Defect | None = None, reason: str | None = None):
+        return Judgement(status, defect, reason, count, worst, floors)
+
+    if not beyond.any():
+        if decidable.size and not count:
+            return outcome(Status.INCONCLUSIVE, None, "no element has a finite error bound")
+        return outcome(Status.PASS)
+    envelope = want.envelope
     if nonfinite.any():
-        finding = _finding(number, got, want.value, allowed, nonfinite, off, envelope)
-        return Judgement(Status.WRONG, "nonfinite", None, count, worst, floors, finding)
+        found = outcome(Status.WRONG, "nonfinite")
+        return _found(found, compared, nonfinite, off, envelope)
     wrong = beyond & ~(off <= envelope)
     if wrong.any():
-        finding = _finding(number, got, want.value, allowed, wrong, off, envelope)
-        return Judgement(Status.WRONG, "value", None, count, worst, floors, finding)
+        return _found(outcome(Status.WRONG, "value"), compared, wrong, off, envelope)
     if (beyond & np.isinf(envelope)).any():
         reason = "beyond its bound, where rearranged evaluations have none"
-        return Judgement(Status.INCONCLUSIVE, None, reason, count, worst, floors)
-    if beyond.any():
-        finding = _finding(number, got, want.value, allowed, beyond, off, envelope)
-        return Judgement(Status.LESS_ACCURATE, None, None, count, worst, floors, finding)
-    if decidable.size and not count:
-        return Judgement(Status.INCONCLUSIVE, None, "no element has a finite error bound")
-    return Judgement(Status.PASS, None, None, count, worst, floors)
+        return outcome(Status.INCONCLUSIVE, None, reason)
+    return _found(outcome(Status.LESS_ACCURATE), compared, beyond, off, envelope)
 
 
-def _finding(
-    number: int,
-    got: Array,
-    want: Array,
-    allowed: Array,
+def _floors(want: Want, decidable: NDArray[np.bool_]) -> Array:
+    """The relative changes of single elements that are certainly called wrong."""
+    # An error of its own may hide part of a change: what is left has to leave the envelope.
+    floor = (want.allowed + want.envelope) / np.abs(want.value)
+    return floor[decidable & (want.value != 0)]
+
+
+def _found(
+    judgement: Judgement,
+    compared: tuple[int, Array, Array, Array],
     where: NDArray[np.bool_],
-    off: Array | None = None,
-    envelope: Array | None = None,
-) -> Finding:
-    distance = np.abs(got - want) if off is None else off
-    at = np.unravel_index(int(np.argmax(np.where(where, distance, -1.0))), got.shape)
-    index = tuple(int(i) for i in at)
-    return Finding(
+    off: Array,
+    envelope: Array | None,
+) -> Judgement:
+    """The judgement with its worst element; counts are those of that element's example."""
+    number, got, want, allowed = compared
+    at = np.unravel_index(int(np.argmax(np.where(where, off, -1.0))), got.shape)
+    example, *index = (int(i) for i in at)
+    place = (example, *index)
+    finding = Finding(
         output=number,
-        index=index,
-        got=float(got[index]),
-        want=float(want[index]),
-        allowed=float(allowed[index]),
-        limit=None if envelope is None else float(envelope[index]),
-        differing=int(where.sum()),
-        compared=int(got.size),
+        index=tuple(index),
+        got=float(got[place]),
+        want=float(want[place]),
+        allowed=float(allowed[place]),
+        limit=None if envelope is None else float(envelope[place]),
+        differing=int(where[example].sum()),
+        compared=int(got[example].size),
     )
+    return replace(judgement, finding=finding, example=example)
 
 
 # From best to worst: one example, and a whole run, is as good as its worst part.
@@ -164,12 +211,9 @@ def _worst(parts: Sequence[Judgement]) -> Judgement:
     worst = parts[0]
     for part in parts[1:]:
         worst = worse(worst, part)
-    return Judgement(
-        worst.status,
-        worst.defect,
-        worst.reason,
-        sum(part.elements for part in parts),
-        max(part.worst_ratio for part in parts),
-        tuple(floor for part in parts for floor in part.floors),
-        worst.finding,
+    return replace(
+        worst,
+        elements=sum(part.elements for part in parts),
+        worst_ratio=max(part.worst_ratio for part in parts),
+        floors=np.concatenate([part.floors for part in parts]),
     )

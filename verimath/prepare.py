@@ -5,13 +5,14 @@ once per choice of ranks. The reference of a gradient is derived from the primal
 claimed closed form and every route are judged against it and share no code with it.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 from typing import Literal
 
 import numpy as np
 
+from verimath.arithmetic.formats import FloatFormat, format_of
 from verimath.arithmetic.rounding import Array, Enclosure, evaluate, rounding_count
 from verimath.claim import AtMost, Claim, Equal, Gradient
 from verimath.errors import ClaimError, FormulaError
@@ -127,39 +128,51 @@ def _same_shapes(one: Formula, other: Formula, what: str, which: str) -> None:
             )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Want:
-    """What a claim wants on one example: values, what is allowed per dtype, and the envelope.
+    """What a claim wants of one result on a batch, in one dtype: arrays of shape (count, *shape).
 
-    Arrays have the output's shape. `allowed[dtype]` is the largest bound over the declared orders,
-    plus the reference's own error; beyond it and within `envelope[dtype]` lie evaluations of the
-    same function with inputs perturbed, and sums and products multiplied out.
+    `allowed` is the largest bound over the declared orders, plus the reference's own error; beyond
+    it and within `envelope` lie evaluations of the same function with inputs perturbed, and sums
+    and products multiplied out. The envelope is computed when somebody asks for it.
     """
 
     value: Array
     error: Array
-    allowed: Mapping[str, Array]
-    envelope: Mapping[str, Array]
+    allowed: Array
+    widen: Callable[[], Array] = field(repr=False)
+
+    @cached_property
+    def envelope(self) -> Array:
+        """How far from the value a rearrangement of the same formula may lead."""
+        return self.widen()
+
+    def at(self, index: int) -> "Want":
+        """The same for one example of the batch, as a batch of one."""
+        one = slice(index, index + 1)
+        return Want(self.value[one], self.error[one], self.allowed[one], lambda: self.envelope[one])
 
 
 def wanted(
     prepared: Prepared,
     inputs: Mapping[str, Array],
     binding: Binding,
-    dtype: str,
+    dtype: str | FloatFormat,
     *,
     what: Literal["claim", "forward", "value"] = "claim",
 ) -> tuple[Want, ...]:
     """Evaluate what is wanted, with its bounds in one dtype, on inputs that are exact in it.
 
-    `what` is "claim" for the value the claim speaks of, "forward" for the same computed by forward
-    mode (whose order of evaluation has another bound), "value" for the primal formula's own value.
+    `inputs` have shape (count, *shape). `dtype` is a name, or a format that says how the library
+    in question computes (`verimath.arithmetic.formats`). `what` is "claim" for the value the claim speaks of,
+    "forward" for the same computed by forward mode (whose order of evaluation has another bound),
+    "value" for the primal formula's own value.
     """
-    batch = {name: array[None] for name, array in inputs.items()}
+    format_ = format_of(dtype)
     if what == "value":
-        return _wanted((prepared.primal,), None, batch, binding, dtype)
-    forward = _forward_bounds(prepared, batch, binding, dtype) if what == "forward" else None
-    return _wanted(prepared.orders, forward, batch, binding, dtype)
+        return _wanted((prepared.primal,), None, inputs, binding, format_)
+    forward = _forward_bounds(prepared, inputs, binding, format_) if what == "forward" else None
+    return _wanted(prepared.orders, forward, inputs, binding, format_)
 
 
 def _wanted(
@@ -167,38 +180,49 @@ def _wanted(
     forward: list[Array] | None,
     batch: Mapping[str, Array],
     binding: Binding,
-    dtype: str,
+    format_: FloatFormat,
 ) -> tuple[Want, ...]:
-    roundings = float(max(rounding_count(formula) for formula in orders))
-    found = [evaluate(formula, batch, binding, dtypes=(dtype,)) for formula in orders]
-    wide = [
-        evaluate(formula, batch, binding, dtypes=(dtype,), input_roundings=roundings)
-        for formula in orders
-    ]
+    count = len(next(iter(batch.values())))
+    found = [evaluate(formula, batch, binding, dtypes=(format_,)) for formula in orders]
+
+    @cache
+    def wide() -> list[tuple[Enclosure, ...]]:
+        roundings = float(max(rounding_count(formula) for formula in orders))
+        return [
+            evaluate(formula, batch, binding, dtypes=(format_,), input_roundings=roundings)
+            for formula in orders
+        ]
+
     wants: list[Want] = []
     for k, reference in enumerate(found[0]):
-        value, error = reference.value[0], reference.error[0]
-        bounds = [order[k].bounds[dtype][0] for order in found]
+        shape = (count, *reference.value.shape[1:])
+        bounds = [order[k].bounds[format_.name] for order in found]
         bounds += [] if forward is None else [forward[k]]
-        allowed = _largest(bounds, value) + error
-        envelope = _largest([order[k].bounds[dtype][0] for order in wide], value) + allowed
-        wants.append(Want(value, error, {dtype: allowed}, {dtype: envelope}))
+        error = np.broadcast_to(reference.error, shape)
+        allowed = _largest(bounds, shape) + error
+
+        def widen(k: int = k, shape: tuple[int, ...] = shape, allowed: Array = allowed) -> Array:
+            return _largest([order[k].bounds[format_.name] for order in wide()], shape) + allowed
+
+        wants.append(Want(np.broadcast_to(reference.value, shape), error, allowed, widen))
     return tuple(wants)
 
 
-def _largest(bounds: list[Array], like: Array) -> Array:
-    return np.maximum.reduce([np.broadcast_to(bound, like.shape) for bound in bounds])
+def _largest(bounds: list[Array], shape: tuple[int, ...]) -> Array:
+    return np.maximum.reduce([np.broadcast_to(bound, shape) for bound in bounds])
 
 
 def _forward_bounds(
-    prepared: Prepared, batch: Mapping[str, Array], binding: Binding, dtype: str
+    prepared: Prepared, batch: Mapping[str, Array], binding: Binding, format_: FloatFormat
 ) -> list[Array]:
     """Bounds of forward mode: one directional derivative per element of the input."""
     bounds: list[Array] = []
     for name, formula in prepared.forward.items():
-        shape = batch[name].shape[1:]
-        count = int(np.prod(shape, dtype=np.int64))
-        basis = np.eye(count).reshape((count, *shape))
-        (found,) = evaluate(formula, {**batch, _TANGENT: basis}, binding, dtypes=(dtype,))
-        bounds.append(np.broadcast_to(found.bounds[dtype], (count,)).reshape(shape))
+        count, *shape = batch[name].shape
+        directions = int(np.prod(shape, dtype=np.int64))
+        basis = np.tile(np.eye(directions), (count, 1)).reshape((count * directions, *shape))
+        repeated = {key: np.repeat(values, directions, axis=0) for key, values in batch.items()}
+        (found,) = evaluate(formula, {**repeated, _TANGENT: basis}, binding, dtypes=(format_,))
+        bound = np.broadcast_to(found.bounds[format_.name], (count * directions,))
+        bounds.append(bound.reshape((count, *shape)))
     return bounds
