@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from verimath.backends import DTYPES, Backend, Fetched, select_backends
+from verimath.arithmetic.formats import FloatFormat
+from verimath.backends import Backend, Fetched, select_backends
 from verimath.claim import AtMost, Claim, Equal, Function, Gradient, Route
 from verimath.domain import Domain
+from verimath.dtypes import DTYPES
 from verimath.examples import (
     Batch,
     Example,
@@ -107,7 +109,7 @@ class ClaimRun:
         self.batches = draw_examples(
             self.domain, self._admissible, count=options.examples, entropy=options.seed
         )
-        self._wants: dict[tuple[int, str, str], tuple[Want, ...]] = {}
+        self._wants: dict[tuple[int, FloatFormat, str], tuple[Want, ...]] = {}
         self._lambdified: dict[tuple[tuple[str, int], ...], symbolic.Lambdified] = {}
 
     # --- the parts of the record ---
@@ -153,7 +155,7 @@ class ClaimRun:
     # --- verdicts ---
 
     def _verdict(self, cell: Cell) -> Verdict:
-        missing = cell.backend.why_unavailable()
+        missing = cell.backend.why_unavailable() or self.domain.lacking(cell.dtype)
         if missing:
             return _verdict(cell, Status.SKIPPED, reason=missing)
         tally = _Tally()
@@ -220,11 +222,12 @@ class ClaimRun:
     ) -> tuple[Want, ...]:
         kind = cell.way.kind
         what = kind if kind == "forward" or kind == "value" else "claim"
-        key = (number, cell.dtype, what) if number is not None else None
+        format_ = cell.backend.format(cell.dtype)
+        key = (number, format_, what) if number is not None else None
         if key is not None and key in self._wants:
             return self._wants[key]
         exact = {name: np.asarray(array, dtype=np.float64) for name, array in inputs.items()}
-        want = wanted(self._of(batch), exact, batch.sizes, cell.dtype, what=what)
+        want = wanted(self._of(batch), exact, batch.sizes, format_, what=what)
         if key is not None:
             self._wants[key] = want
         return want
@@ -292,7 +295,7 @@ class ClaimRun:
         )
         return Counterexample(
             sizes=dict(example.sizes),
-            inputs=tuple(_array_record(name, array) for name, array in inputs.items()),
+            inputs=tuple(_array_record(name, array, cell.dtype) for name, array in inputs.items()),
             differing=finding.differing if finding else 0,
             compared=finding.compared if finding else 0,
             output=self._output_name(finding, cell),
@@ -455,11 +458,11 @@ def _array_text(array: NDArray[Any]) -> str:
     return str(array[()]).removesuffix(".0")
 
 
-def _array_record(name: str, array: NDArray[Any]) -> Array:
+def _array_record(name: str, array: NDArray[Any], dtype: str) -> Array:
     return Array(
         name=name,
         shape=tuple(array.shape),
-        dtype=array.dtype.name,
+        dtype=dtype,
         text=_array_text(array) if array.size <= _LARGEST_SHOWN else f"{array.size} numbers",
         hex=tuple(float(x).hex() for x in array.ravel()),
     )

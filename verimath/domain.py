@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from verimath.dtypes import adjacent, carrier, largest, nearest
 from verimath.errors import ClaimError
 from verimath.shapes import MAX_RANK, Shape, Size, parse_shape
 
@@ -30,22 +31,28 @@ class Input:
 
     def limits(self, dtype: str) -> tuple[float, float]:
         """The least and greatest number of the dtype in the range (infinite if there is none)."""
-        kind = np.dtype(dtype).type
-        low, high = kind(-np.inf), kind(np.inf)
-        with np.errstate(over="ignore"):  # a bound beyond the dtype's largest number
-            if self.min_value is not None:
-                low = kind(self.min_value)
-                low = np.nextafter(low, kind(np.inf)) if float(low) < self.min_value else low
-            if self.max_value is not None:
-                high = kind(self.max_value)
-                high = np.nextafter(high, kind(-np.inf)) if float(high) > self.max_value else high
-        return float(low), float(high)
+        low, high = -np.inf, np.inf
+        if self.min_value is not None:
+            low = float(nearest(self.min_value, dtype))
+            low = adjacent(low, np.inf, dtype) if low < self.min_value else low
+        if self.max_value is not None:
+            high = float(nearest(self.max_value, dtype))
+            high = adjacent(high, -np.inf, dtype) if high > self.max_value else high
+        return low, high
 
     def cast(self, values: Values, dtype: str) -> NDArray[Any]:
-        """The nearest numbers of the dtype that lie in the range."""
+        """The nearest finite numbers of the dtype that lie in the range, in its carrier."""
         low, high = self.limits(dtype)
-        with np.errstate(over="ignore"):
-            return np.asarray(np.clip(values.astype(dtype), low, high), dtype=dtype)
+        top = largest(dtype)
+        rounded = np.clip(nearest(values, dtype), max(low, -top), min(high, top))
+        return np.asarray(rounded, dtype=carrier(dtype))
+
+    def lacks(self, dtype: str) -> bool:
+        """Whether the range holds no finite number of the dtype, or a given value exceeds it."""
+        low, high = self.limits(dtype)
+        top = largest(dtype)
+        given_beyond = self.values is not None and bool(np.any(np.abs(self.values) > top))
+        return given_beyond or low > high or low > top or high < -top
 
     def __str__(self) -> str:
         if self.values is not None:
@@ -67,9 +74,8 @@ def reals(shape: str = "", min_value: float | None = None, max_value: float | No
         if bound is not None and not np.isfinite(bound):
             raise ClaimError(f"{name}={bound} is not finite; leave it out for no bound")
     result = Input(parse_shape(shape), min_value, max_value)
-    for dtype in ("float64", "float32"):
-        low, high = result.limits(dtype)
-        if low > high or low == np.inf or high == -np.inf:
+    for dtype in ("float64", "float32"):  # in a narrower one, the claim is not run
+        if result.lacks(dtype):
             raise ClaimError(
                 f"no {dtype} number lies between min_value={min_value} and max_value={max_value}; "
                 "the domain can't be satisfied: widen the range"
@@ -164,6 +170,11 @@ class Domain:
             )
             for name in self.variadics
         }
+
+    def lacking(self, dtype: str) -> str:
+        """Why a claim can't be run in a dtype: an input without a number of it; else empty."""
+        names = [name for name, spec in self.inputs.items() if spec.lacks(dtype)]
+        return f"no {dtype} number lies in the range of {', '.join(names)}" if names else ""
 
     def expand(self, ranks: Mapping[str, int]) -> dict[str, tuple[Size, ...]]:
         """Every input's axes, once the starred names have a number of axes."""

@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from verimath.arithmetic.formats import FloatFormat, format_of
 from verimath.arithmetic.rounding import Array, Enclosure, evaluate, rounding_count
 from verimath.claim import AtMost, Claim, Equal, Gradient
 from verimath.errors import ClaimError, FormulaError
@@ -156,20 +157,22 @@ def wanted(
     prepared: Prepared,
     inputs: Mapping[str, Array],
     binding: Binding,
-    dtype: str,
+    dtype: str | FloatFormat,
     *,
     what: Literal["claim", "forward", "value"] = "claim",
 ) -> tuple[Want, ...]:
     """Evaluate what is wanted, with its bounds in one dtype, on inputs that are exact in it.
 
-    `inputs` have shape (count, *shape). `what` is "claim" for the value the claim speaks of,
+    `inputs` have shape (count, *shape). `dtype` is a name, or a format that says how the library
+    in question computes (`verimath.arithmetic.formats`). `what` is "claim" for the value the claim speaks of,
     "forward" for the same computed by forward mode (whose order of evaluation has another bound),
     "value" for the primal formula's own value.
     """
+    format_ = format_of(dtype)
     if what == "value":
-        return _wanted((prepared.primal,), None, inputs, binding, dtype)
-    forward = _forward_bounds(prepared, inputs, binding, dtype) if what == "forward" else None
-    return _wanted(prepared.orders, forward, inputs, binding, dtype)
+        return _wanted((prepared.primal,), None, inputs, binding, format_)
+    forward = _forward_bounds(prepared, inputs, binding, format_) if what == "forward" else None
+    return _wanted(prepared.orders, forward, inputs, binding, format_)
 
 
 def _wanted(
@@ -177,29 +180,29 @@ def _wanted(
     forward: list[Array] | None,
     batch: Mapping[str, Array],
     binding: Binding,
-    dtype: str,
+    format_: FloatFormat,
 ) -> tuple[Want, ...]:
     count = len(next(iter(batch.values())))
-    found = [evaluate(formula, batch, binding, dtypes=(dtype,)) for formula in orders]
+    found = [evaluate(formula, batch, binding, dtypes=(format_,)) for formula in orders]
 
     @cache
     def wide() -> list[tuple[Enclosure, ...]]:
         roundings = float(max(rounding_count(formula) for formula in orders))
         return [
-            evaluate(formula, batch, binding, dtypes=(dtype,), input_roundings=roundings)
+            evaluate(formula, batch, binding, dtypes=(format_,), input_roundings=roundings)
             for formula in orders
         ]
 
     wants: list[Want] = []
     for k, reference in enumerate(found[0]):
         shape = (count, *reference.value.shape[1:])
-        bounds = [order[k].bounds[dtype] for order in found]
+        bounds = [order[k].bounds[format_.name] for order in found]
         bounds += [] if forward is None else [forward[k]]
         error = np.broadcast_to(reference.error, shape)
         allowed = _largest(bounds, shape) + error
 
         def widen(k: int = k, shape: tuple[int, ...] = shape, allowed: Array = allowed) -> Array:
-            return _largest([order[k].bounds[dtype] for order in wide()], shape) + allowed
+            return _largest([order[k].bounds[format_.name] for order in wide()], shape) + allowed
 
         wants.append(Want(np.broadcast_to(reference.value, shape), error, allowed, widen))
     return tuple(wants)
@@ -210,7 +213,7 @@ def _largest(bounds: list[Array], shape: tuple[int, ...]) -> Array:
 
 
 def _forward_bounds(
-    prepared: Prepared, batch: Mapping[str, Array], binding: Binding, dtype: str
+    prepared: Prepared, batch: Mapping[str, Array], binding: Binding, format_: FloatFormat
 ) -> list[Array]:
     """Bounds of forward mode: one directional derivative per element of the input."""
     bounds: list[Array] = []
@@ -219,7 +222,7 @@ def _forward_bounds(
         directions = int(np.prod(shape, dtype=np.int64))
         basis = np.tile(np.eye(directions), (count, 1)).reshape((count * directions, *shape))
         repeated = {key: np.repeat(values, directions, axis=0) for key, values in batch.items()}
-        (found,) = evaluate(formula, {**repeated, _TANGENT: basis}, binding, dtypes=(dtype,))
-        bound = np.broadcast_to(found.bounds[dtype], (count * directions,))
+        (found,) = evaluate(formula, {**repeated, _TANGENT: basis}, binding, dtypes=(format_,))
+        bound = np.broadcast_to(found.bounds[format_.name], (count * directions,))
         bounds.append(bound.reshape((count, *shape)))
     return bounds

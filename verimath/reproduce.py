@@ -50,9 +50,10 @@ def main(function):
         if not isinstance(result, {kinds}):
             wrong.append(f"{{type(result)}} came back; wanted an array")
             continue
+        kind = str(result.dtype).removeprefix("torch.")
         result = {fetch}
-        if result.shape != want.shape or result.dtype != np.dtype("{dtype}"):
-            wrong.append(f"got shape {{result.shape}} in {{result.dtype}}")
+        if result.shape != want.shape or kind != "{dtype}":
+            wrong.append(f"got shape {{result.shape}} in {{kind}}")
             wrong.append(f"wanted shape {{want.shape}} in {dtype}")
             continue
         judged = np.isfinite(want) & np.isfinite(allowed)
@@ -81,7 +82,7 @@ _NUMPY_CALL = """
 _TORCH_CALL = """
     import torch
 
-    arrays = {{name: torch.tensor(values, device="{device}") for name, values in inputs.items()}}
+    arrays = {{name: torch.tensor(v, device="{device}"{cast}) for name, v in inputs.items()}}
     got = function(*arrays.values())
 """
 
@@ -96,7 +97,7 @@ _CHANGED = """    for name, array in arrays.items():
 _REVERSE = """
     import torch
 
-    arrays = {{name: torch.tensor(values, device="{device}") for name, values in inputs.items()}}
+    arrays = {{name: torch.tensor(v, device="{device}"{cast}) for name, v in inputs.items()}}
     leaves = [arrays[name].requires_grad_() for name in {wrt}]
     value = function(*arrays.values())
     assert value.ndim == 0, f"a gradient needs a 0-d tensor, not shape {{tuple(value.shape)}}"
@@ -112,7 +113,7 @@ _FORWARD = """
     import torch
     from torch.autograd import forward_ad
 
-    arrays = {{name: torch.tensor(values, device="{device}") for name, values in inputs.items()}}
+    arrays = {{name: torch.tensor(v, device="{device}"{cast}) for name, v in inputs.items()}}
     got = []
     for name in {wrt}:
         slopes = []
@@ -206,13 +207,15 @@ def script(
     if way.standard and torch:
         source, function = source + _STANDARD, f"on_tensors({function})"
     wants = [(target.value[0], target.envelope[0]) for target in want]
+    # numpy has no bfloat16; float32 holds every number of it.
+    bring = f".detach().cpu(){'.float()' if cell.dtype == 'bfloat16' else ''}.numpy()"
     main = _MAIN.format(
         inputs=_lines([f'"{name}": {_array(values)}' for name, values in inputs.items()], "{}"),
         wants=_lines([f"({_array(value)}, {_array(allowed)})" for value, allowed in wants], "[]"),
         run=_run(cell, list(wrt)),
-        changed=_CHANGED.format(fetch="array.detach().cpu().numpy()" if torch else "array"),
+        changed=_CHANGED.format(fetch=f"array{bring}" if torch else "array"),
         kinds="torch.Tensor" if torch else "(np.ndarray, np.generic)",
-        fetch="result.detach().cpu().numpy()" if torch else "np.asarray(result)",
+        fetch=f"result{bring}" if torch else "np.asarray(result)",
         dtype=cell.dtype,
         bound="" if bound is None else _BOUND.format(bound=bound),
         function=function,
@@ -237,13 +240,14 @@ def _code_under_test(cell: Cell) -> tuple[str, str]:
 
 def _run(cell: Cell, wrt: list[str]) -> str:
     device = cell.backend.device
+    cast = ", dtype=torch.bfloat16" if cell.dtype == "bfloat16" else ""
     match cell.way.kind:
         case "reverse":
-            return _REVERSE.format(device=device, wrt=wrt)
+            return _REVERSE.format(device=device, cast=cast, wrt=wrt)
         case "forward":
-            return _FORWARD.format(device=device, wrt=wrt)
+            return _FORWARD.format(device=device, cast=cast, wrt=wrt)
         case _ if cell.backend.library == "torch":
-            return _TORCH_CALL.format(device=device) + _SEVERAL
+            return _TORCH_CALL.format(device=device, cast=cast) + _SEVERAL
         case _:
             return _NUMPY_CALL + _SEVERAL
 

@@ -12,13 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from verimath.arithmetic.formats import (
-    FLOAT64,
-    FUNCTION_ROUNDINGS,
-    POWER_ROUNDINGS,
-    FloatFormat,
-)
+from verimath.arithmetic.formats import FLOAT64, POWER_ROUNDINGS, FloatFormat
 from verimath.arithmetic.values import MOVES, Array, equation_of, nearest_float
+from verimath.dtypes import is_number
 from verimath.formula.graph import Node
 from verimath.formula.literals import Constant
 from verimath.shapes import Binding
@@ -74,9 +70,12 @@ def _less(a: Array, b: Array) -> Array:
 
 
 def _gamma(roundings: float, format_: FloatFormat) -> float:
-    """Higham's gamma_k = k u / (1 - k u), infinite where k u reaches 1 (section 3.1)."""
-    share = roundings * format_.roundoff
-    return share / (1 - share) if share < 1 else math.inf
+    """How far a product of k factors (1 + delta)^(+-1) may be from 1: (1 - u)^-k - 1.
+
+    Higham's lemma 3.1 bounds the same by gamma_k = k u / (1 - k u), which is larger, and says
+    nothing once k u reaches 1 (256 terms of bfloat16).
+    """
+    return math.expm1(-roundings * math.log1p(-format_.roundoff))
 
 
 def _rounded(scale: Array, carried: Array, format_: FloatFormat, roundings: float = 1.0) -> Array:
@@ -114,7 +113,9 @@ def majorant(node: Node, x: list[Array], values: list[Array], binding: Binding) 
 
 
 def _exact(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
-    return np.zeros_like(scale)
+    if f.subnormals:
+        return np.zeros_like(scale)
+    return np.where(scale < f.underflow, scale, 0.0)  # read as zero
 
 
 def _literal(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
@@ -134,8 +135,9 @@ def _literal_roundings(constant: Constant, f: FloatFormat) -> float:
     if constant.unit != "1":
         # Two ulp are four roundoffs of float64; three more are those of the reading's own float.
         return 1 + 7 * FLOAT64.roundoff / f.roundoff
-    nearest = float(np.dtype(f.name).type(nearest_float(constant)))
-    return 0 if math.isfinite(nearest) and Fraction(nearest) == constant.factor else 1
+    value = nearest_float(constant)
+    exact = is_number(value, f.name) and math.isfinite(value) and Fraction(value) == constant.factor
+    return 0 if exact else 1
 
 
 def _size(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
@@ -231,7 +233,7 @@ def _raised(
     least = np.maximum(x.least, 0.0)
     steepest = (x.largest if k > 1 else least) ** (k - 1)
     carried = np.where(x.bound == 0, 0.0, k * _product(steepest, x.bound))
-    if float(np.dtype(f.name).type(k)) != exponent:
+    if not is_number(k, f.name) or Fraction(k) != exponent:
         # x^(k + d) / x^k = e^(d log x), with |d| <= k u.
         span = np.maximum(np.abs(np.log(x.largest)), np.abs(np.log(least)))
         shifted = x.largest**k * np.expm1(2 * k * f.roundoff * span)
@@ -262,7 +264,7 @@ def _function(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFo
     carried = _FUNCTION_CARRIES[node.parameter](x[0])
     if node.parameter == "negative":
         return carried
-    return _rounded(scale, carried, f, FUNCTION_ROUNDINGS[node.parameter])
+    return _rounded(scale, carried, f, f.roundings(node.parameter))
 
 
 def _einsum(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
@@ -274,14 +276,25 @@ def _einsum(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatForm
     }
     terms = math.prod(n for index, n in sizes.items() if index not in subscripts.output)
     equation = equation_of(node)
+    if len(x) == 2 and (f.factor_roundoff or f.factor_underflow):
+        x = [_as_factor(operand, f) for operand in x]
     upper = np.fmax(np.einsum(equation, *(operand.largest for operand in x)), scale)
     carried = np.zeros_like(upper)
     if any(np.any(operand.bound) for operand in x):
         carried = _carried(equation, x)
-    gamma = _gamma(max(terms + len(x) - 2, 0), f)
-    bound = carried + gamma * upper + (1 + gamma) * terms * (len(x) - 1) * f.underflow
+    held = f.accumulator(len(x)) if terms > 1 else f
+    gamma = _gamma(max(terms + len(x) - 2, 0), held)
+    bound = carried + gamma * upper + (1 + gamma) * terms * (len(x) - 1) * held.underflow
     # A partial sum may overflow where the sum does not; NaN is 0 times infinity.
-    return np.where(upper + bound <= f.largest, bound, np.inf)
+    bound = np.where(upper + bound <= held.largest, bound, np.inf)
+    return bound if held is f else _rounded(scale, bound, f)
+
+
+def _as_factor(x: Operand, f: FloatFormat) -> Operand:
+    """An operand as a matrix product reads it: shortened (TF32), without subnormal numbers."""
+    largest = x.largest
+    off = f.factor_roundoff * largest + np.where(largest > 0, f.factor_underflow, 0.0)
+    return Operand(x.value, x.error, x.bound + off)
 
 
 def _carried(equation: str, x: list[Operand]) -> Array:

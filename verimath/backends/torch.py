@@ -14,7 +14,10 @@ import torch
 from array_api_compat import torch as compat
 from numpy.typing import NDArray
 
+from verimath.arithmetic.functions import assumed
 from verimath.backends import Backend, Fetched, describe
+from verimath.backends.torch_settings import conditions, format_on
+from verimath.dtypes import DTYPES
 
 
 class StandardTensor:
@@ -109,8 +112,9 @@ _NAMESPACE = _Namespace(compat)
 def torch_backend(name: str, device: str) -> Backend:
     """A backend of this name on a torch device such as "cpu" or "cuda"."""
 
-    def put(array: NDArray[Any]) -> torch.Tensor:
-        return torch.from_numpy(array.copy()).to(device)
+    def put(array: NDArray[Any], dtype: str | None = None) -> torch.Tensor:
+        there = torch.from_numpy(array.copy())
+        return there.to(device, there.dtype if dtype is None else getattr(torch, dtype))
 
     def fetch(value: Any) -> Fetched:
         if isinstance(value, StandardTensor):
@@ -124,6 +128,12 @@ def torch_backend(name: str, device: str) -> Backend:
         array = (plain.float() if plain.dtype == torch.bfloat16 else plain).numpy()
         return Fetched(np.asarray(array), dtype, on_device)
 
+    kind = torch.device(device).type
+
+    def functions() -> dict[str, str]:
+        found = conditions(kind)
+        return {dtype: assumed(f"torch-{kind}", dtype, found).source for dtype in DTYPES}
+
     return Backend(
         name=name,
         library="torch",
@@ -132,6 +142,9 @@ def torch_backend(name: str, device: str) -> Backend:
         fetch=fetch,
         standard=StandardTensor,
         device=device,
+        dtypes=DTYPES,
+        format=lambda dtype: format_on(kind, dtype),
+        functions=functions,
     )
 
 
@@ -139,8 +152,6 @@ def _why_unavailable(device: str) -> str:
     kind = torch.device(device).type
     if kind == "cuda" and not torch.cuda.is_available():
         return "torch finds no CUDA device"
-    if kind == "cuda" and torch.backends.cuda.matmul.allow_tf32:
-        return "TF32 is allowed for matrix products, for which no float32 bound holds"
     return ""
 
 
