@@ -19,8 +19,6 @@ from verimath.dtypes import DTYPES
 from verimath.examples import (
     Batch,
     Example,
-    Plan,
-    axis_names,
     batch_of,
     draw_examples,
     simplest_failure,
@@ -28,6 +26,7 @@ from verimath.examples import (
 from verimath.formula.latex import statement_tex
 from verimath.judge import Finding, Judgement, judge, judge_bound, worse
 from verimath.outcome import outcome_of
+from verimath.plans import Plan, axis_names
 from verimath.prepare import Prepared, Want, prepare, wanted
 from verimath.proof import LARGEST_EXPLICIT, explicit_symbols, prove
 from verimath.report.record import (
