@@ -190,15 +190,21 @@ def draw_examples(
     found = dict.fromkeys(plan for plan in covering_plans(domain, entropy) if allowed(plan))
     drawn = sum(plan.count for plan in found)
 
+    class EnoughError(BaseException):
+        """Ends the drawing; an Exception would be a failure, which Hypothesis replays."""
+
     def collect(plan: Plan) -> None:
         nonlocal drawn
-        if drawn < count and plan not in found and allowed(plan):
+        if drawn >= count:
+            raise EnoughError
+        if plan not in found and allowed(plan):
             found[plan] = None
             drawn += plan.count
 
     most = min(MOST_COUNT, max(LARGEST_COUNT, count // _PLANS))
-    strategy = plans(domain, most)
-    _run(strategy, collect, count=2 * count, entropy=entropy, phases=(Phase.generate,))
+    with suppress(EnoughError):
+        strategy = plans(domain, most)
+        _run(strategy, collect, count=2 * count, entropy=entropy, phases=(Phase.generate,))
     if all(max(dict(plan.sizes).values(), default=0) > LARGEST_SIZE for plan in found):
         raise ClaimError(
             f"the domain {domain} can't be satisfied: none of the sizes up to {LARGEST_SIZE} that "
