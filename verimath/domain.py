@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from verimath.dtypes import adjacent, carrier, largest, nearest
+from verimath.dtypes import adjacent, carrier, holds_decimal, largest, nearest
 from verimath.errors import ClaimError
 from verimath.shapes import MAX_RANK, Shape, Size, parse_shape
 
@@ -42,11 +42,15 @@ class Input:
         return np.asarray(rounded, dtype=carrier(dtype))
 
     def lacks(self, dtype: str) -> bool:
-        """Whether the range holds no finite number of the dtype, or a given value exceeds it."""
+        """Whether the dtype has no finite number in the range, or can't tell the given ones apart.
+
+        A given decimal has to survive in it: the hypothesis is about what was printed.
+        """
+        if self.values is not None:
+            return not all(holds_decimal(float(value), dtype) for value in self.values.flat)
         low, high = self.limits(dtype)
         top = largest(dtype)
-        given_beyond = self.values is not None and bool(np.any(np.abs(self.values) > top))
-        return given_beyond or low > high or low > top or high < -top
+        return low > high or low > top or high < -top
 
     def __str__(self) -> str:
         if self.values is not None:
@@ -168,7 +172,7 @@ class Domain:
     def lacking(self, dtype: str) -> str:
         """Why a claim can't be run in a dtype: an input without a number of it; else empty."""
         names = [name for name, spec in self.inputs.items() if spec.lacks(dtype)]
-        return f"no {dtype} number lies in the range of {', '.join(names)}" if names else ""
+        return f"{dtype} doesn't hold the numbers of {', '.join(names)}" if names else ""
 
     def expand(self, ranks: Mapping[str, int]) -> dict[str, tuple[Size, ...]]:
         """Every input's axes, once the starred names have a number of axes."""

@@ -97,6 +97,19 @@ def is_number(value: float, dtype: str) -> bool:
     return float(nearest(value, dtype)) == value
 
 
+def holds_decimal(value: float, dtype: str) -> bool:
+    """Whether a dtype holds a number, or tells its shortest decimal from every other as long.
+
+    Decimals of d digits survive the way into p bits and back if d <= (p - 1) log10(2) (IEEE
+    754-2019, 5.12.2; C's FLT_DIG).
+    """
+    if dtype == "float64" or is_number(value, dtype):
+        return True
+    digits = repr(abs(value)).split("e")[0].replace(".", "").strip("0")
+    survive = (_BINARY[dtype].precision - 1) * math.log10(2)
+    return len(digits) <= survive and least_normal(dtype) <= abs(value) <= largest(dtype)
+
+
 def every_number(dtype: str) -> NDArray[Any]:
     """All finite numbers of a 16-bit dtype, in its carrier, in the order of their bits.
 
