@@ -5,6 +5,7 @@ Lives as long as the run of that claim; `verimath._engine` is the way in.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -28,7 +29,7 @@ from verimath.examples import (
 from verimath.formula.latex import statement_tex
 from verimath.judge import Finding, Judgement, judge, judge_bound, worse
 from verimath.outcome import outcome_of
-from verimath.prepare import Prepared, Want, prepare, wanted
+from verimath.prepare import Prepared, Want, overflows, prepare, wanted
 from verimath.proof import LARGEST_EXPLICIT, explicit_symbols, prove
 from verimath.report.record import (
     Array,
@@ -224,15 +225,18 @@ class ClaimRun:
         what = kind if kind == "forward" or kind == "value" else "claim"
         format_ = cell.backend.format(cell.dtype)
         key = (number, format_, what) if number is not None else None
-        # Both modes of autograd scale by a probe and back, one rounding more among subnormals.
-        probed = format_.underflow if kind in ("reverse", "forward") else 0.0
-        if key is not None and key in self._wants:
-            return tuple(target.plus(probed) for target in self._wants[key])
         exact = {name: np.asarray(array, dtype=np.float64) for name, array in inputs.items()}
-        want = wanted(self._of(batch), exact, batch.sizes, format_, what=what)
-        if key is not None:
-            self._wants[key] = want
-        return tuple(target.plus(probed) for target in want)
+        prepared = self._of(batch)
+        want = self._wants.get(key) if key is not None else None
+        if want is None:
+            want = wanted(prepared, exact, batch.sizes, format_, what=what)
+            if key is not None:
+                self._wants[key] = want
+        if kind not in ("reverse", "forward"):
+            return want
+        # Both modes scale by a probe and back, which is one rounding more among subnormals.
+        hopeless = cache(lambda: overflows(prepared, exact, batch.sizes, format_))
+        return tuple(target.differentiated(format_.underflow, hopeless) for target in want)
 
     def _run_sympy(self, batch: Batch, inputs: dict[str, NDArray[Any]]) -> tuple[Fetched, ...]:
         key = (*batch.ranks.items(), *batch.sizes.items())

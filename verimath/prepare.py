@@ -12,6 +12,7 @@ from functools import cache, cached_property
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from verimath.arithmetic.formats import FloatFormat, format_of
 from verimath.arithmetic.rounding import Array, Enclosure, evaluate, rounding_count
@@ -155,14 +156,21 @@ class Want:
         """The envelope of rearrangements in which nothing overflows."""
         return self.widen(math.inf)
 
-    def plus(self, slack: float) -> "Want":
-        """The same with so much more allowed everywhere."""
+    def differentiated(self, slack: float, overflows: Callable[[], NDArray[np.bool_]]) -> "Want":
+        """The same for a way that runs the primal formula: a little more is allowed everywhere.
+
+        `overflows` gives shape (count,): where the primal may, so may what is made of it.
+        """
         widen = self.widen
-        return replace(
-            self,
-            allowed=self.allowed + slack,
-            widen=lambda largest: widen(largest) + slack,
-        )
+
+        def further(largest: float) -> Array:
+            found = widen(largest) + slack
+            if not math.isfinite(largest):
+                return found
+            hopeless = overflows().reshape((-1, *[1] * (found.ndim - 1)))
+            return np.where(hopeless, np.inf, found)
+
+        return replace(self, allowed=self.allowed + slack, widen=further)
 
     def at(self, index: int) -> "Want":
         """The same for one example of the batch, as a batch of one."""
@@ -198,6 +206,18 @@ def wanted(
         return _wanted((prepared.primal,), None, inputs, binding, format_)
     forward = _forward_bounds(prepared, inputs, binding, format_) if what == "forward" else None
     return _wanted(prepared.orders, forward, inputs, binding, format_)
+
+
+def overflows(
+    prepared: Prepared, inputs: Mapping[str, Array], binding: Binding, format_: FloatFormat
+) -> NDArray[np.bool_]:
+    """Which examples of a batch, shape (count,), the primal formula may overflow on."""
+    count = len(next(iter(inputs.values())))
+    found = np.zeros(count, dtype=np.bool_)
+    for enclosure in evaluate(prepared.primal, inputs, binding, dtypes=(format_,)):
+        open_ = np.isinf(enclosure.bounds[format_.name])
+        found |= open_.reshape(len(open_), -1).any(axis=1)
+    return found
 
 
 def _wanted(
