@@ -81,7 +81,8 @@ def adjacent(number: float, towards: float, dtype: str) -> float:
     """The next number of a dtype after one of its numbers, in a direction."""
     if dtype != "bfloat16":
         kind = np.dtype(dtype).type
-        return float(np.nextafter(kind(number), kind(towards)))
+        with np.errstate(over="ignore"):
+            return float(np.nextafter(kind(number), kind(towards)))
     bits = np.float32(number).view(np.uint32)
     if number == towards:
         return number
