@@ -40,7 +40,7 @@ class Backend:
 
     `fetch` brings a result back and raises TypeError for what is no array of the library. `format`
     says, for one of its `dtypes`, how it computes: accumulators, reduced-precision settings as they
-    are now, functions. `functions` says per dtype where its widths of functions come from.
+    are now, functions. `settings` says the same in words.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Backend:
     device: str = "cpu"
     dtypes: tuple[str, ...] = ("float64", "float32")
     format: Callable[[str], FloatFormat] = FORMATS.__getitem__
-    functions: Callable[[], Mapping[str, str]] = dict
+    settings: Callable[[], Mapping[str, str]] = dict
 
 
 _BUILT_IN = {

@@ -34,9 +34,13 @@ def _format(dtype: str, flushing: bool) -> FloatFormat:
     return found.flushed if flushing else found
 
 
-def _assumptions() -> dict[str, str]:
-    conditions = numpy_conditions()
-    return {dtype: assumed("numpy", dtype, conditions).source for dtype in NUMPY.dtypes}
+def _settings() -> dict[str, str]:
+    return {
+        "float16 sums": "kept in float16",
+        "float16 matrix products": "summed in float32",
+        "subnormal numbers": "flushed to zero" if flushes() else "kept",
+        "elementary functions": assumed("numpy", "float64", numpy_conditions()).source,
+    }
 
 
 NUMPY = Backend(
@@ -48,5 +52,5 @@ NUMPY = Backend(
     standard=lambda array: array,
     dtypes=("float64", "float32", "float16"),
     format=lambda dtype: _format(dtype, flushes()),
-    functions=_assumptions,
+    settings=_settings,
 )

@@ -14,9 +14,8 @@ import torch
 from array_api_compat import torch as compat
 from numpy.typing import NDArray
 
-from verimath.arithmetic.functions import assumed
 from verimath.backends import Backend, Fetched, describe
-from verimath.backends.torch_settings import conditions, format_on
+from verimath.backends.torch_settings import format_on, settings
 from verimath.dtypes import DTYPES
 
 
@@ -130,10 +129,6 @@ def torch_backend(name: str, device: str) -> Backend:
 
     kind = torch.device(device).type
 
-    def functions() -> dict[str, str]:
-        found = conditions(kind)
-        return {dtype: assumed(f"torch-{kind}", dtype, found).source for dtype in DTYPES}
-
     return Backend(
         name=name,
         library="torch",
@@ -144,7 +139,7 @@ def torch_backend(name: str, device: str) -> Backend:
         device=device,
         dtypes=DTYPES,
         format=lambda dtype: format_on(kind, dtype),
-        functions=functions,
+        settings=lambda: settings(kind),
     )
 
 
