@@ -7,7 +7,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from verimath.dtypes import DTYPES, adjacent, carrier, largest, least_subnormal, nearest
+from verimath.dtypes import (
+    DTYPES,
+    adjacent,
+    carrier,
+    holds_decimal,
+    largest,
+    least_subnormal,
+    nearest,
+)
 from verimath.errors import ClaimError
 from verimath.shapes import MAX_RANK, Binding, Shape, Size, parse_shape
 from verimath.structure import STRUCTURES, how_many, separated
@@ -118,14 +126,18 @@ class Input:
         return np.where((numbers < 0) | (top < 0), np.int64(self.ignore_index), labels)
 
     def lacks(self, dtype: str) -> bool:
-        """Whether the range holds no finite number of the dtype, or a given value exceeds it."""
+        """Whether the dtype has no finite number in the range, or can't tell the given ones apart.
+
+        A given decimal has to survive in it: the hypothesis is about what was printed.
+        """
+        if self.values is not None:
+            return not all(holds_decimal(float(value), dtype) for value in self.values.flat)
         if self.kind != "real":
             return False
         low, high = self.limits(dtype)
         top = largest(dtype)
-        given_beyond = self.values is not None and bool(np.any(np.abs(self.values) > top))
         only_zero = self.exclude_zero and low == high == 0
-        return given_beyond or only_zero or low > high or low > top or high < -top
+        return only_zero or low > high or low > top or high < -top
 
     def has_member(self, shape: Sequence[int], sizes: Binding) -> bool:
         """Whether any array of this shape is allowed."""
@@ -307,7 +319,7 @@ class Domain:
     def lacking(self, dtype: str) -> str:
         """Why a claim can't be run in a dtype: an input without a number of it; else empty."""
         names = [name for name, spec in self.inputs.items() if spec.lacks(dtype)]
-        return f"no {dtype} number lies in the range of {', '.join(names)}" if names else ""
+        return f"{dtype} doesn't hold the numbers of {', '.join(names)}" if names else ""
 
     def satisfiable(self, ranks: Mapping[str, int], sizes: Binding) -> bool:
         """Whether every input has a member at these sizes (which may not be negative)."""

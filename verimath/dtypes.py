@@ -77,11 +77,17 @@ def nearest(values: Any, dtype: str) -> NDArray[Any]:
         return np.where(beyond, np.copysign(np.inf, finite), finite).astype(np.float32)
 
 
+def own_dtype(array: NDArray[Any], dtype: str) -> str:
+    """The dtype of an input where floating ones are in `dtype`: integer and boolean stay theirs."""
+    return dtype if array.dtype.kind == "f" else array.dtype.name
+
+
 def adjacent(number: float, towards: float, dtype: str) -> float:
     """The next number of a dtype after one of its numbers, in a direction."""
     if dtype != "bfloat16":
         kind = np.dtype(dtype).type
-        return float(np.nextafter(kind(number), kind(towards)))
+        with np.errstate(over="ignore"):
+            return float(np.nextafter(kind(number), kind(towards)))
     bits = np.float32(number).view(np.uint32)
     if number == towards:
         return number
@@ -95,6 +101,19 @@ def adjacent(number: float, towards: float, dtype: str) -> float:
 def is_number(value: float, dtype: str) -> bool:
     """Whether a dtype holds this number exactly."""
     return float(nearest(value, dtype)) == value
+
+
+def holds_decimal(value: float, dtype: str) -> bool:
+    """Whether a dtype holds a number, or tells its shortest decimal from every other as long.
+
+    Decimals of d digits survive the way into p bits and back if d <= (p - 1) log10(2) (IEEE
+    754-2019, 5.12.2; C's FLT_DIG).
+    """
+    if dtype == "float64" or is_number(value, dtype):
+        return True
+    digits = repr(abs(value)).split("e")[0].replace(".", "").strip("0")
+    survive = (_BINARY[dtype].precision - 1) * math.log10(2)
+    return len(digits) <= survive and least_normal(dtype) <= abs(value) <= largest(dtype)
 
 
 def every_number(dtype: str) -> NDArray[Any]:

@@ -5,12 +5,14 @@ once per choice of ranks. The reference of a gradient is derived from the primal
 claimed closed form and every route are judged against it and share no code with it.
 """
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from verimath.arithmetic.formats import FloatFormat, format_of
 from verimath.arithmetic.rounding import Array, Enclosure, evaluate, rounding_count
@@ -134,23 +136,54 @@ class Want:
 
     `allowed` is the largest bound over the declared orders, plus the reference's own error; beyond
     it and within `envelope` lie evaluations of the same function with inputs perturbed, and sums
-    and products multiplied out. The envelope is computed when somebody asks for it.
+    and products multiplied out. Where one of those may overflow, `envelope` is infinite and
+    `unlimited` says how far one that doesn't may lead. Both are computed when somebody asks.
     """
 
     value: Array
     error: Array
     allowed: Array
-    widen: Callable[[], Array] = field(repr=False)
+    widen: Callable[[float], Array] = field(repr=False)  # takes the format's largest number
+    largest: float = math.inf
 
     @cached_property
     def envelope(self) -> Array:
         """How far from the value a rearrangement of the same formula may lead."""
-        return self.widen()
+        return self.widen(self.largest)
+
+    @cached_property
+    def unlimited(self) -> Array:
+        """The envelope of rearrangements in which nothing overflows."""
+        return self.widen(math.inf)
+
+    def differentiated(self, slack: float, overflows: Callable[[], NDArray[np.bool_]]) -> "Want":
+        """The same for a way that runs the primal formula: a little more is allowed everywhere.
+
+        `overflows` gives shape (count,): where the primal may, so may what is made of it.
+        """
+        widen = self.widen
+
+        def further(largest: float) -> Array:
+            found = widen(largest) + slack
+            if not math.isfinite(largest):
+                return found
+            hopeless = overflows().reshape((-1, *[1] * (found.ndim - 1)))
+            return np.where(hopeless, np.inf, found)
+
+        return replace(self, allowed=self.allowed + slack, widen=further)
 
     def at(self, index: int) -> "Want":
         """The same for one example of the batch, as a batch of one."""
         one = slice(index, index + 1)
-        return Want(self.value[one], self.error[one], self.allowed[one], lambda: self.envelope[one])
+        return replace(
+            self,
+            value=self.value[one],
+            error=self.error[one],
+            allowed=self.allowed[one],
+            widen=lambda largest: (self.envelope if largest == self.largest else self.unlimited)[
+                one
+            ],
+        )
 
 
 def wanted(
@@ -164,15 +197,27 @@ def wanted(
     """Evaluate what is wanted, with its bounds in one dtype, on inputs that are exact in it.
 
     `inputs` have shape (count, *shape). `dtype` is a name, or a format that says how the library
-    in question computes (`verimath.arithmetic.formats`). `what` is "claim" for the value the claim speaks of,
-    "forward" for the same computed by forward mode (whose order of evaluation has another bound),
-    "value" for the primal formula's own value.
+    in question computes (`verimath.arithmetic.formats`). `what` is "claim" for the value the claim
+    speaks of, "forward" for the same computed by forward mode (whose order of evaluation has
+    another bound), "value" for the primal formula's own value.
     """
     format_ = format_of(dtype)
     if what == "value":
         return _wanted((prepared.primal,), None, inputs, binding, format_)
     forward = _forward_bounds(prepared, inputs, binding, format_) if what == "forward" else None
     return _wanted(prepared.orders, forward, inputs, binding, format_)
+
+
+def overflows(
+    prepared: Prepared, inputs: Mapping[str, Array], binding: Binding, format_: FloatFormat
+) -> NDArray[np.bool_]:
+    """Which examples of a batch, shape (count,), the primal formula may overflow on."""
+    count = len(next(iter(inputs.values())))
+    found = np.zeros(count, dtype=np.bool_)
+    for enclosure in evaluate(prepared.primal, inputs, binding, dtypes=(format_,)):
+        open_ = np.isinf(enclosure.bounds[format_.name])
+        found |= open_.reshape(len(open_), -1).any(axis=1)
+    return found
 
 
 def _wanted(
@@ -186,10 +231,11 @@ def _wanted(
     found = [evaluate(formula, batch, binding, dtypes=(format_,)) for formula in orders]
 
     @cache
-    def wide() -> list[tuple[Enclosure, ...]]:
+    def wide(largest: float) -> list[tuple[Enclosure, ...]]:
         roundings = float(max(rounding_count(formula) for formula in orders))
+        reach = replace(format_, largest=largest)
         return [
-            evaluate(formula, batch, binding, dtypes=(format_,), input_roundings=roundings)
+            evaluate(formula, batch, binding, dtypes=(reach,), input_roundings=roundings)
             for formula in orders
         ]
 
@@ -201,10 +247,14 @@ def _wanted(
         error = np.broadcast_to(reference.error, shape)
         allowed = _largest(bounds, shape) + error
 
-        def widen(k: int = k, shape: tuple[int, ...] = shape, allowed: Array = allowed) -> Array:
-            return _largest([order[k].bounds[format_.name] for order in wide()], shape) + allowed
+        def widen(
+            largest: float, k: int = k, shape: tuple[int, ...] = shape, allowed: Array = allowed
+        ) -> Array:
+            found = [order[k].bounds[format_.name] for order in wide(largest)]
+            return _largest(found, shape) + allowed
 
-        wants.append(Want(np.broadcast_to(reference.value, shape), error, allowed, widen))
+        value = np.broadcast_to(reference.value, shape)
+        wants.append(Want(value, error, allowed, widen, format_.largest))
     return tuple(wants)
 
 

@@ -264,7 +264,9 @@ def _function(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFo
     carried = _FUNCTION_CARRIES[node.parameter](x[0])
     if node.parameter == "negative":
         return carried
-    return _rounded(scale, carried, f, f.roundings(node.parameter))
+    known = f.function(node.parameter)
+    bound = _rounded(scale, carried, f, known.roundoffs) + known.absolute
+    return np.where(scale + bound < known.reach, bound, np.inf)
 
 
 def _einsum(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:

@@ -6,22 +6,45 @@ function may cost, and whether subnormal numbers exist. docs/accumulators.md say
 from; `verimath.arithmetic.functions` holds the table of functions.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from verimath.dtypes import DTYPES, largest, least_normal, least_subnormal, roundoff
 
-# Roundings of a function of which nothing was measured, in unit roundoffs: 4 ulp is what the
-# vectorised kernels of numpy, MKL and CUDA promise. A square root is within 1 ulp: torch takes it
-# from MKL's vector library, which does not round correctly.
-DOCUMENTED_ROUNDINGS = 8.0
-_DOCUMENTED = {"negative": 0.0, "sqrt": 2.0}
+
+@dataclass(frozen=True, slots=True)
+class FunctionError:
+    """How far an elementary function may be off: by roundoffs u |f| + absolute, while |f| < reach.
+
+    A result as large as `reach` may have overflowed on its way.
+    """
+
+    roundoffs: float
+    absolute: float = 0.0
+    reach: float = math.inf
+
+
+# What holds for functions of which nothing was measured. 4 ulp, at most 8 unit roundoffs, is what
+# the vectorised kernels of numpy, MKL and CUDA promise. A square root is within 1 ulp: torch takes
+# it from MKL's vector library, which does not round correctly.
+_PROMISE = 8.0
+_PROMISES = {"negative": 0.0, "sqrt": 2.0}
 POWER_ROUNDINGS = 8
 
 
-def documented_roundings(function: str) -> float:
-    """The roundoffs that a function may cost where nothing narrower is known."""
-    return _DOCUMENTED.get(function, DOCUMENTED_ROUNDINGS)
+def documented(function: str, dtype: str) -> FunctionError:
+    """What may be assumed of a function in any library (docs/ulp.md, "Where none is measured")."""
+    roundoffs = _PROMISES.get(function, _PROMISE)
+    match function:
+        case "sigmoid":  # 1 / (1 + exp(-x)), whose denominator overflows first
+            return FunctionError(roundoffs, absolute=2 * least_normal(dtype))
+        case "erf" if dtype in ("float16", "bfloat16"):  # a polynomial of absolute error
+            return FunctionError(roundoffs, absolute=2.0**-20)
+        case "sinh" | "cosh":  # made of exp, which overflows at half of the largest number
+            return FunctionError(roundoffs, reach=largest(dtype) / 4)
+        case _:
+            return FunctionError(roundoffs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +54,7 @@ class FloatFormat:
     `roundoff` is the unit roundoff, `underflow` the largest error of a result among the subnormal
     numbers, `largest` the largest number. Sums are kept in `sums`, sums of products in `products`
     (None: in the format itself). A matrix product may read a factor x as one that differs by
-    `factor_roundoff` |x| + `factor_underflow`. `functions` are roundoffs per function name.
+    `factor_roundoff` |x| + `factor_underflow`. `functions` are errors per function name.
     """
 
     name: str
@@ -42,7 +65,7 @@ class FloatFormat:
     products: "FloatFormat | None" = None
     factor_roundoff: float = 0.0
     factor_underflow: float = 0.0
-    functions: tuple[tuple[str, float], ...] = ()
+    functions: tuple[tuple[str, FunctionError], ...] = ()
     subnormals: bool = True
 
     @property
@@ -54,9 +77,9 @@ class FloatFormat:
         """What a sum of products of so many factors is kept in."""
         return (self.sums if factors == 1 else self.products) or self
 
-    def roundings(self, function: str) -> float:
-        """How many roundoffs an elementary function may be off."""
-        return dict(self.functions).get(function, documented_roundings(function))
+    def function(self, name: str) -> FunctionError:
+        """How far an elementary function may be off."""
+        return dict(self.functions).get(name) or documented(name, self.name)
 
     @property
     def in_itself(self) -> "FloatFormat":

@@ -16,19 +16,19 @@ from typing import Any
 
 import numpy as np
 
-from verimath.arithmetic.formats import FLOAT64, FloatFormat, documented_roundings
+from verimath.arithmetic.formats import FLOAT64, FloatFormat, FunctionError, documented
 
 TABLE = Path(__file__).with_name("ulp.json")
 
-# What a sample of the worst case may have missed: see docs/ulp.md, "The margin".
+# What a sample may have missed of the worst case: docs/ulp.md, "The margin".
 SAMPLED_MARGIN = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Assumption:
-    """Roundoffs per function in one dtype of one library, and where they come from."""
+    """Errors per function in one dtype of one library, and where they come from."""
 
-    functions: tuple[tuple[str, float], ...]
+    functions: tuple[tuple[str, FunctionError], ...]
     source: str
 
 
@@ -42,7 +42,7 @@ def assumed(library: str, dtype: str, conditions: Mapping[str, str]) -> Assumpti
     for measurement in measurements():
         if measurement["library"] == library and measurement["conditions"] == dict(conditions):
             functions = tuple(
-                (name, roundoffs_of(name, by_dtype[dtype]))
+                (name, error_of(name, dtype, by_dtype[dtype]))
                 for name, by_dtype in measurement["functions"].items()
                 if dtype in by_dtype
             )
@@ -50,18 +50,20 @@ def assumed(library: str, dtype: str, conditions: Mapping[str, str]) -> Assumpti
     return Assumption((), f"documented (4 ulp, square roots 1 ulp): not measured on {where}")
 
 
-def roundoffs_of(function: str, measured: Mapping[str, Any]) -> float:
-    """Roundoffs that a bound takes: as measured over every number, else with a margin.
+def error_of(function: str, dtype: str, measured: Mapping[str, Any]) -> FunctionError:
+    """What a bound takes: as measured if it was over every number, else with a margin.
 
     A sampled maximum counts twice, unless the library keeps its documented promise and that is
-    narrower.
+    narrower; a sampled reach counts for a quarter.
     """
-    worst = float(measured["roundoffs"])
+    worst, absolute = float(measured["roundoffs"]), float(measured["absolute"])
+    reach = math.inf if measured["reach"] is None else float(measured["reach"])
     if measured["exhaustive"]:
-        return worst
-    promise = documented_roundings(function)
+        return FunctionError(worst, absolute, reach)
+    promise = documented(function, dtype).roundoffs
     doubled = max(SAMPLED_MARGIN * worst, SAMPLED_MARGIN)
-    return min(doubled, promise) if worst <= promise else doubled
+    roundoffs = min(doubled, promise) if worst <= promise else doubled
+    return FunctionError(roundoffs, SAMPLED_MARGIN * absolute, reach / 4)
 
 
 @cache

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from verimath.arithmetic.formats import FLOAT32, FORMATS, FloatFormat
 from verimath.arithmetic.functions import assumed, flushes, numpy_conditions
 from verimath.backends import Backend, Fetched, describe
+from verimath.layouts import LAYOUTS, arranged
 
 
-def _put(array: NDArray[Any], dtype: str | None = None) -> NDArray[Any]:
-    return np.array(array, dtype=dtype)
+def _put(array: NDArray[Any], dtype: str | None = None, layout: str = "C") -> NDArray[Any]:
+    return arranged(np.array(array, dtype=dtype, order="C"), layout)
 
 
 def _fetch(value: Any) -> Fetched:
@@ -34,9 +35,13 @@ def _format(dtype: str, flushing: bool) -> FloatFormat:
     return found.flushed if flushing else found
 
 
-def _assumptions() -> dict[str, str]:
-    conditions = numpy_conditions()
-    return {dtype: assumed("numpy", dtype, conditions).source for dtype in NUMPY.dtypes}
+def _settings() -> dict[str, str]:
+    return {
+        "float16 sums": "kept in float16",
+        "float16 matrix products": "summed in float32",
+        "subnormal numbers": "flushed to zero" if flushes() else "kept",
+        "elementary functions": assumed("numpy", "float64", numpy_conditions()).source,
+    }
 
 
 NUMPY = Backend(
@@ -47,6 +52,7 @@ NUMPY = Backend(
     fetch=_fetch,
     standard=lambda array: array,
     dtypes=("float64", "float32", "float16"),
+    layouts=LAYOUTS,
     format=lambda dtype: _format(dtype, flushes()),
-    functions=_assumptions,
+    settings=_settings,
 )

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from verimath.arithmetic.formats import FLOAT32, FORMATS, FloatFormat
+from verimath.arithmetic.formats import FLOAT32, FORMATS, FloatFormat, FunctionError
 from verimath.arithmetic.functions import assumed, machine
 from verimath.dtypes import least_normal
 
@@ -23,6 +23,7 @@ _FACTOR_ROUNDOFF = {"tf32": 2.0**-10, "bf16": 2.0**-8}
 _TENSOR_CORE = replace(FLOAT32, roundoff=4 * FLOAT32.roundoff)
 # VDPBF16PS reads and writes zero for subnormal numbers, whatever the thread's mode (Intel SDM 2A).
 _DOT_BF16 = FLOAT32.flushed
+_BACKENDS: Any = torch.backends  # whose modules are not all typed
 _HALVES = ("float16", "bfloat16")
 
 
@@ -58,16 +59,16 @@ def _format(kind: str, dtype: str, *, factors: str, in_type: bool, flushing: boo
 
 
 @cache
-def _functions(kind: str, dtype: str) -> tuple[tuple[str, float], ...]:
+def _functions(kind: str, dtype: str) -> tuple[tuple[str, FunctionError], ...]:
     return assumed(f"torch-{kind}", dtype, conditions(kind)).functions
 
 
 def product_precision(kind: str) -> str:
     """How float32 matrix products read their factors: "ieee", "tf32" or "bf16"."""
     if kind == "cuda":
-        own: Any = torch.backends.cuda.matmul
+        own: Any = _BACKENDS.cuda.matmul
     elif kind == "cpu":
-        own = torch.backends.mkldnn.matmul
+        own = getattr(_BACKENDS.mkldnn, "matmul", None)
     else:
         return "ieee"
     found = getattr(own, "fp32_precision", "none")  # torch 2.9 and later
@@ -87,13 +88,14 @@ def _legacy_tf32() -> bool:
 
 def sums_in_type(kind: str, dtype: str) -> bool:
     """Whether matrix products of a 16-bit dtype may add partial sums in that dtype."""
-    own: Any = torch.backends.cuda.matmul
+    own: Any = _BACKENDS.cuda.matmul
     if kind == "cuda":
         short = "fp16" if dtype == "float16" else "bf16"
         accumulates = dtype == "float16" and bool(getattr(own, "allow_fp16_accumulation", False))
         return accumulates or bool(getattr(own, f"allow_{short}_reduced_precision_reduction"))
     # No public name reads the CPU's setting (as of torch 2.13); without it, it doesn't exist.
-    read = getattr(torch._C, "_get_cpu_allow_fp16_reduced_precision_reduction", None)
+    core: Any = torch._C  # pyright: ignore[reportPrivateUsage]
+    read = getattr(core, "_get_cpu_allow_fp16_reduced_precision_reduction", None)
     return dtype == "float16" and read is not None and bool(read())
 
 
@@ -130,9 +132,12 @@ def settings(kind: str) -> dict[str, str]:
             for dtype in _HALVES
         },
         "subnormal numbers": "flushed to zero" if flushes(kind, "float32") else "kept",
+        "elementary functions": assumed(f"torch-{kind}", "float64", conditions(kind)).source,
     }
     if kind == "cuda":
-        conv: Any = torch.backends.cudnn.conv if hasattr(torch.backends.cudnn, "conv") else None
+        conv = getattr(_BACKENDS.cudnn, "conv", None)  # torch 2.9 and later
         precision = getattr(conv, "fp32_precision", None)
-        found["convolutions (cuDNN)"] = f"factors read as {precision or 'the setting says'}"
+        if precision is None:
+            precision = "tf32" if _BACKENDS.cudnn.allow_tf32 else "ieee"
+        found["convolutions (cuDNN)"] = f"factors read as {precision}"
     return found
