@@ -48,6 +48,7 @@ from verimath.shrink import shrink
 
 _LARGEST_SHOWN = 200  # elements
 _POWER_BATCHES = 12  # how many batches the detection floor is taken from
+_LARGEST_FORWARD = 320  # elements to differentiate by, each with a direction of its own
 _NONE = np.zeros(0)
 _EXPLICIT_SHAPES = 3  # shapes per rank at which the symbolic comparison is made
 
@@ -78,10 +79,11 @@ class _Tally:
     floors: list[NDArray[np.float64]] = field(default_factory=list[NDArray[np.float64]])
     undecided: str | None = None  # why an example left every element open
 
-    def add(self, judgement: Judgement, examples: int) -> None:
+    def add(self, judgement: Judgement, examples: int, *, extreme: bool = False) -> None:
         self.examples += examples
-        if judgement.status is Status.INCONCLUSIVE and not judgement.elements:
-            self.undecided = judgement.reason  # like an open element beside others: not compared
+        if judgement.status is Status.INCONCLUSIVE and (extreme or not judgement.elements):
+            # Like an open element beside others: not compared. Near overflow that is no news.
+            self.undecided = judgement.reason
             return
         self.judgement = worse(self.judgement, judgement)
         self.elements += judgement.elements
@@ -160,12 +162,12 @@ class ClaimRun:
             return _verdict(cell, Status.SKIPPED, reason=missing)
         tally = _Tally()
         for number, batch in enumerate(self.batches):
-            if cell.way.kind == "sympy" and not self._explicit(batch):
+            if self._too_large(cell, batch):
                 continue
             judgement = self._judge(cell, batch, number)
             if judgement.status is Status.SKIPPED:
                 return _verdict(cell, Status.SKIPPED, reason=judgement.reason)
-            tally.add(judgement, len(batch))
+            tally.add(judgement, len(batch), extreme=batch.extreme)
             if judgement.status in (Status.WRONG, Status.ERROR):
                 return self._failing(cell, batch.example(judgement.example), tally)
         status, reason = tally.judgement.status, tally.judgement.reason
@@ -183,6 +185,12 @@ class ClaimRun:
             worst_ratio=tally.worst_ratio,
             floor=floor,
         )
+
+    def _too_large(self, cell: Cell, batch: Batch) -> bool:
+        """Whether a way has too many symbols, or directions, at these sizes."""
+        if cell.way.kind == "forward":
+            return sum(batch.inputs[name][0].size for name in self._wrt) > _LARGEST_FORWARD
+        return cell.way.kind == "sympy" and not self._explicit(batch)
 
     def _explicit(self, batch: Batch | Example) -> bool:
         prepared = self._of(batch)
@@ -255,7 +263,7 @@ class ClaimRun:
         kind = tally.judgement.status
 
         def fails(candidate: Example) -> bool:
-            if cell.way.kind == "sympy" and not self._explicit(candidate):
+            if self._too_large(cell, batch_of(candidate)):
                 return False
             if not self._of(candidate).allows(candidate.sizes):
                 return False
@@ -275,6 +283,11 @@ class ClaimRun:
             reason = f"{kind.value} at first, {judgement.status.value} when called again"
             judgement = replace(tally.judgement, defect="nondeterministic", reason=reason)
             smallest = example
+        elif smallest.layout != "C" and judgement.defect in ("value", "nonfinite", "raises"):
+            # The shrinker has tried the same numbers one after the other in memory.
+            reason = judgement.reason or _REASONS[judgement.defect]
+            reason = f"right on contiguous arrays; in layout {smallest.layout!r}: {reason}"
+            judgement = replace(judgement, defect="layout", reason=reason)
         return _verdict(
             cell,
             kind,
@@ -301,7 +314,10 @@ class ClaimRun:
         )
         return Counterexample(
             sizes=dict(example.sizes),
-            inputs=tuple(_array_record(name, array, own_dtype(array, cell.dtype)) for name, array in inputs.items()),
+            inputs=tuple(
+                _array_record(name, array, own_dtype(array, cell.dtype))
+                for name, array in inputs.items()
+            ),
             differing=finding.differing if finding else 0,
             compared=finding.compared if finding else 0,
             output=self._output_name(finding, cell),
@@ -311,7 +327,13 @@ class ClaimRun:
             allowed=finding.allowed if finding else float("nan"),
             limit=finding.limit if finding else None,
             script=script(
-                title=title, cell=cell, inputs=inputs, wrt=self._wrt, want=want, bound=bound
+                title=title,
+                cell=cell,
+                inputs=inputs,
+                wrt=self._wrt,
+                want=want,
+                bound=bound,
+                layout=example.layout,
             ),
         )
 

@@ -58,6 +58,14 @@ class Input:
         plain = self.values is None and self.structure is None and not self.distinct
         return plain and self.kind != "boolean" and self.classes is None
 
+    @property
+    def is_structured(self) -> bool:
+        """Whether more is known of the elements than their range: they are not just real numbers.
+
+        Symbols for the elements say less than the domain does.
+        """
+        return self.values is None and (not self.is_free or self.kind != "real")
+
     def limits(self, dtype: str) -> tuple[float, float]:
         """The least and greatest number of the dtype in the range (infinite if there is none)."""
         low, high = -np.inf, np.inf

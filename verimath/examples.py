@@ -132,9 +132,7 @@ def special_number(spec: Input, name: str, dtype: str) -> float | None:
     if name in NONFINITE:
         allowed = spec.allow_nan if name == "nan" else spec.allow_infinity
         return NONFINITE[name] if allowed else None
-    number = dict(zip(ENDS, (low, high), strict=True)).get(name)
-    if number is None:
-        number = SPECIALS[name](dtype)
+    number = {ENDS[0]: low, ENDS[1]: high}[name] if name in ENDS else SPECIALS[name](dtype)
     whole = spec.kind == "real" or (float(number).is_integer() and abs(number) <= 2**53)
     inside = low <= number <= high and abs(number) <= largest(dtype)
     return number if whole and inside and not (spec.exclude_zero and number == 0) else None

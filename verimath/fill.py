@@ -152,6 +152,10 @@ def _formed(generator: np.random.Generator, spec: Input, values: Values, plan: P
         return values
     if plan.form == "degenerate":
         values = _degenerate(spec, values, axes)
+    if plan.form == "cancelling" and spec.is_free:
+        flat = values.reshape(len(values), -1).copy()
+        flat[:, -1] = -flat[:, :-1].sum(axis=1)
+        values = flat.reshape(values.shape)
     if axes == 2:
         return values  # rows of free numbers are no rows of the matrix
     rows = values.shape[1]

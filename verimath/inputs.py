@@ -191,7 +191,7 @@ def _check_axes(shape: Shape, axes: int, text: str) -> None:
     if len(last) < axes or not all(isinstance(axis, Size) for axis in last):
         wanted = '"n n" or "*batch n n"' if axes == 2 else '"n c" or "*batch c"'
         raise ClaimError(f"{text}: the last axes have to be sizes; wanted e.g. {wanted}")
-    if axes == 2 and last[0] != last[1]:
+    if axes == 2 and shape.axes[-1] != shape.axes[-2]:
         raise ClaimError(f'{text}: the matrices have to be square; wanted e.g. "n n"')
 
 

@@ -26,8 +26,9 @@ _LARGEST_ARRAY = 300
 _FEW_PLANS = 20  # a covering set that is larger has one example of each plan
 
 KINDS = ("integers", "eighths", "uniform", "normal", "scaled", "ties", "sparse", "extreme")
-# "repeated": equal rows. "degenerate": singular, constant, at a vertex, of one class.
-FORMS = ("ordinary", "repeated", "degenerate")
+# "repeated": equal rows. "degenerate": singular, constant, at a vertex, of one class. "cancelling":
+# elements that sum to zero (as far as float64 goes).
+FORMS = ("ordinary", "repeated", "degenerate", "cancelling")
 # Sizes just beyond what kernels take at a time; the largest that keeps the arrays small is met.
 BLOCKS = (1025, 257, 129, 65, 33, 17)
 _LARGEST_BLOCK = 4200  # elements
