@@ -3,7 +3,7 @@
 Lives as long as the run of that claim; `verimath._engine` is the way in.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import product
@@ -16,7 +16,7 @@ from verimath.arithmetic.formats import FloatFormat
 from verimath.backends import Backend, Fetched, select_backends
 from verimath.claim import AtMost, Claim, Equal, Function, Gradient, Route
 from verimath.domain import Domain
-from verimath.dtypes import DTYPES, own_dtype
+from verimath.dtypes import DTYPES, largest, own_dtype
 from verimath.examples import (
     Batch,
     Example,
@@ -49,6 +49,7 @@ from verimath.shrink import shrink
 _LARGEST_SHOWN = 200  # elements
 _POWER_BATCHES = 12  # how many batches the detection floor is taken from
 _LARGEST_FORWARD = 320  # elements to differentiate by, each with a direction of its own
+_WAY_OFF = 16.0  # constants of a formula, multiplied in another order, stay below
 _NONE = np.zeros(0)
 _EXPLICIT_SHAPES = 3  # shapes per rank at which the symbolic comparison is made
 
@@ -216,6 +217,27 @@ class ClaimRun:
             got.append(outcome.results)
         want = self._want(cell, batch, inputs, number)
         power = number is not None and number < _POWER_BATCHES
+        excused = {e for e in range(len(batch)) if _overflowed(inputs, e, got[e], cell.dtype)}
+        if not excused:
+            return self._compare(cell, got, want, power=power)
+        kept = [e for e in range(len(batch)) if e not in excused]
+        reason = f"overflowed on numbers near the largest of {cell.dtype}"
+        judgement = Judgement(Status.INCONCLUSIVE, None, reason)
+        for e in kept:
+            one = self._compare(cell, [got[e]], [target.at(e) for target in want], power=power)
+            one = replace(one, example=e)
+            found = one if e == kept[0] else worse(judgement, one)
+            judgement = replace(found, elements=judgement.elements + one.elements)
+        return judgement
+
+    def _compare(
+        self,
+        cell: Cell,
+        got: Sequence[Sequence[Fetched]],
+        want: Sequence[Want],
+        *,
+        power: bool,
+    ) -> Judgement:
         statement = self.claim.statement
         if isinstance(statement, AtMost):
             return judge_bound(got, want, bound=statement.bound, dtype=cell.dtype, power=power)
@@ -423,6 +445,23 @@ class ClaimRun:
             self._judge(cell, batch, number).status in (Status.WRONG, Status.ERROR)
             for number, batch in enumerate(self.batches)
         )
+
+
+def _overflowed(
+    inputs: Mapping[str, NDArray[Any]], example: int, results: Sequence[Fetched], dtype: str
+) -> bool:
+    """Whether results are not finite where an input is so large that a right way may overflow.
+
+    4 x / 6 does where (4 / 6) x does not, and a sum where a mean does not.
+    """
+    if not any(r.array.dtype.kind == "f" and not np.isfinite(r.array).all() for r in results):
+        return False
+    points = [values[example] for values in inputs.values() if values.dtype.kind == "f"]
+    return any(
+        np.max(np.abs(point), initial=0.0) > largest(dtype) / (_WAY_OFF * point.size)
+        for point in points
+        if point.size
+    )
 
 
 def _verdict(cell: Cell, status: Status, **facts: Any) -> Verdict:
