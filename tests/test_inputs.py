@@ -183,17 +183,17 @@ def test_whatever_is_drawn_is_a_member(name, dtype):
         if not domain.satisfiable({}, dict(sizes)):
             assert d == 0
             continue
-        for kind in KINDS:
-            for form in FORMS:
-                plan = Plan((), sizes, kind, number - 3, number, 2, form)
-                batch = fill(plan, domain).cast(domain, dtype)["x"]
-                assert all(member(name, example, dtype) for example in batch), (kind, form)
+        for index, kind in enumerate(KINDS):
+            form = FORMS[(index + number) % len(FORMS)]
+            plan = Plan((), sizes, kind, number - 3, number, 2, form)
+            batch = fill(plan, domain).cast(domain, dtype)["x"]
+            assert all(member(name, example, dtype) for example in batch), (kind, form)
 
 
 NUMBERS = st.one_of(st.integers(-3, 3).map(float), st.floats(allow_nan=False, allow_infinity=False))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(data=st.data(), size=st.integers(1, 4), dtype=st.sampled_from(DTYPES))
 @pytest.mark.parametrize("name", MEMBER)
 def test_whatever_the_free_numbers_are_the_result_is_a_member(name, data, size, dtype):

@@ -21,7 +21,7 @@ from verimath.dtypes import largest
 from verimath.errors import ClaimError
 from verimath.fill import fill_values
 from verimath.plans import LARGEST_COUNT, LARGEST_SIZE, MOST_COUNT, Plan, covering_plans, plans
-from verimath.specials import ENDS, NONFINITE, SPECIALS
+from verimath.specials import ENDS, HAZARDS, NONFINITE, SPECIALS
 
 Values = NDArray[np.float64]
 Admissible = Callable[[Plan], bool]
@@ -148,7 +148,7 @@ def fill(plan: Plan, domain: Domain) -> Batch:
     """The examples of a plan: a pure function."""
     inputs = fill_values(plan, domain)
     specials = _specials(plan, domain, inputs)
-    extreme = plan.kind == "extreme" or bool(specials)
+    extreme = plan.kind == "extreme" or any(special.value in HAZARDS for special in specials)
     return Batch(dict(plan.ranks), dict(plan.sizes), inputs, specials, plan.layout, extreme)
 
 

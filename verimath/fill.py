@@ -19,7 +19,7 @@ Values = NDArray[np.float64]
 
 # Near overflow and underflow of each dtype, and of squares in it.
 _EDGES = np.array([1021, 510, 125, 62, 14, 7, -7, -14, -24, -62, -126, -149, -511, -1022, -1073])
-_ABOUT_ONE = 2.0**-20  # so near to singular
+_NEAR = 2.0**-20  # so near to singular
 
 
 def fill_values(plan: Plan, domain: Domain) -> dict[str, Values]:
@@ -177,10 +177,11 @@ def _degenerate(spec: Input, values: Values, axes: int) -> Values:
         values = np.where(np.abs(values) == top, 1.0, 0.0)
     elif axes == 2:
         diagonal = np.arange(values.shape[-1])
-        values[..., diagonal, diagonal] *= _ABOUT_ONE
+        values[..., diagonal, diagonal] *= _NEAR
     elif spec.is_free and values.shape[-2] > 1:
         # One row is another (singular), in every second example but almost (near to singular).
         values[..., -1, :] = values[..., 0, :]
         if spec.kind == "real":
-            values[1::2, ..., -1, :] *= 1 - _ABOUT_ONE
+            top = np.abs(values[1::2, ..., -1, :]).max(axis=-1)
+            values[1::2, ..., -1, 0] -= _NEAR * np.copysign(top, values[1::2, ..., -1, 0])
     return values

@@ -223,7 +223,11 @@ def simpler_numbers(x: float) -> Iterator[float]:
         sign = math.copysign(1.0, x)
         candidates += [abs(x), np.trunc(x / 2), np.trunc(x), np.rint(x)]
         # Bisection of the magnitude, for numbers that are very large or very small.
-        candidates += [math.ldexp(sign, (exponent - 1) // 2), math.ldexp(sign, exponent - 1)]
+        power, step = exponent - 1, exponent - 1
+        while abs(step) > 3:
+            step = int(step / 2)
+            candidates.append(math.ldexp(sign, power - step))
+        candidates.append(math.ldexp(sign, power))
         candidates.append(math.ldexp(np.rint(fraction * 16) / 16, min(exponent, 1023)))
         if abs(x) < 2.0**50:
             candidates += [np.rint(x * 8) / 8, math.copysign(math.ceil(abs(x)), x)]

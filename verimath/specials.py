@@ -30,3 +30,7 @@ ENDS = ("lower end", "upper end")
 # Only where the domain allows them.
 NONFINITE: Mapping[str, float] = {"nan": np.nan, "infinity": np.inf, "minus infinity": -np.inf}
 EVERY = (*SPECIALS, *ENDS, *NONFINITE)
+# Where a number, or a power of it, may overflow or underflow.
+HAZARDS = frozenset(
+    {"least normal", "least subnormal", "largest", "minus largest", *ENDS, *NONFINITE}
+)

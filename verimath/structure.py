@@ -176,6 +176,9 @@ def _invertible(free: Values, dtype: str) -> Values:
     factor = _factor(entries)
     unit = factor - np.eye(size) * (_pivots(entries) - 1)[..., None, :]
     upper = np.triu(entries, 1) + np.eye(size) * _pivots(entries)[..., None, :]
+    # Where the first row goes last, the second one begins with a zero: a pivot that fails.
+    last = (np.diagonal(free, axis1=-2, axis2=-1) < 0)[..., None, :]
+    unit = np.where(last & (np.eye(size) == 0), 0.0, unit)
     return _interchanged(unit @ upper * scale, free)
 
 
