@@ -168,13 +168,13 @@ def _formed(generator: np.random.Generator, spec: Input, values: Values, plan: P
 
 def _degenerate(spec: Input, values: Values, axes: int) -> Values:
     values = values.copy()
-    if spec.classes is not None or spec.structure in ("binary", "signs") or values.ndim == 2:
+    if axes == 1:
+        top = np.abs(values).max(axis=-1, keepdims=True)
+        values = np.where(np.abs(values) == top, 1.0, 0.0)
+    elif spec.classes is not None or spec.structure in ("binary", "signs") or values.ndim == 2:
         values[:] = (
             values.reshape(len(values), -1).max(axis=1).reshape(-1, *[1] * (values.ndim - 1))
         )
-    elif axes == 1:
-        top = np.abs(values).max(axis=-1, keepdims=True)
-        values = np.where(np.abs(values) == top, 1.0, 0.0)
     elif axes == 2:
         diagonal = np.arange(values.shape[-1])
         values[..., diagonal, diagonal] *= _NEAR

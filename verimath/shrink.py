@@ -221,13 +221,13 @@ def simpler_numbers(x: float) -> Iterator[float]:
     if math.isfinite(x) and x != 0:
         fraction, exponent = math.frexp(x)
         sign = math.copysign(1.0, x)
-        candidates += [abs(x), np.trunc(x / 2), np.trunc(x), np.rint(x)]
         # Bisection of the magnitude, for numbers that are very large or very small.
         power, step = exponent - 1, exponent - 1
         while abs(step) > 3:
             step = int(step / 2)
             candidates.append(math.ldexp(sign, power - step))
         candidates.append(math.ldexp(sign, power))
+        candidates += [abs(x), np.trunc(x / 2), np.trunc(x), np.rint(x)]
         candidates.append(math.ldexp(np.rint(fraction * 16) / 16, min(exponent, 1023)))
         if abs(x) < 2.0**50:
             candidates += [np.rint(x * 8) / 8, math.copysign(math.ceil(abs(x)), x)]
