@@ -24,7 +24,7 @@ def made(text):
 def test_every_input_has_a_row():
     from verimath import inputs
 
-    public = {n for n in vars(inputs) if n in verimath.__all__} | {"reals", "given"}
+    public = set(verimath.__all__) & {n for n in vars(inputs) if n.islower()} | {"reals", "given"}
     assert {text.split("(")[0] for text in ROWS} == public
 
 
