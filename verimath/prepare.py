@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verimath.arithmetic.formats import FloatFormat, format_of
-from verimath.arithmetic.rounding import Array, Enclosure, evaluate, rounding_count
+from verimath.arithmetic.rounding import Array, Enclosure, evaluate, functions_of, rounding_count
 from verimath.claim import AtMost, Claim, Equal, Gradient
 from verimath.errors import ClaimError, FormulaError
 from verimath.formula.derive import Derivation, derive, push_forward
@@ -63,6 +63,16 @@ class Prepared:
             for node in found
             if all(n.operation != "input" for n in Formula("", {}, (node,), {}).nodes())
         )
+
+    @cached_property
+    def _functions(self) -> frozenset[str]:
+        """The elementary functions that any of the graphs uses."""
+        formulas = (self.primal, *self.orders, *self.forward.values())
+        return frozenset().union(*(functions_of(formula) for formula in formulas))
+
+    def part_of(self, format_: FloatFormat) -> FloatFormat:
+        """What bounds of this claim need of a format: equal for libraries that differ elsewhere."""
+        return format_.for_functions(self._functions)
 
     def allows(self, binding: Binding) -> bool:
         """Whether the claim speaks of these sizes: none negative, no division by a size of zero."""

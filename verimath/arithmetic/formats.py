@@ -7,7 +7,7 @@ from; `verimath.arithmetic.functions` holds the table of functions.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from verimath.dtypes import DTYPES, largest, least_normal, least_subnormal, roundoff
@@ -80,6 +80,10 @@ class FloatFormat:
     def function(self, name: str) -> FunctionError:
         """How far an elementary function may be off."""
         return dict(self.functions).get(name) or documented(name, self.name)
+
+    def for_functions(self, names: Collection[str]) -> "FloatFormat":
+        """What formulas with these functions alone need of it: equal where only others differ."""
+        return replace(self, functions=tuple(pair for pair in self.functions if pair[0] in names))
 
     @property
     def in_itself(self) -> "FloatFormat":

@@ -83,8 +83,9 @@ def evaluate(
     out, no term exceeds the majorant (Higham, section 5.1, on p~(|x|)). No accumulator is assumed
     there: code that adds one number after another in its own dtype is right, too.
     """
-    own = own_float64()
-    formats = formats_of((own, *dtypes))
+    used = functions_of(formula)
+    own = own_float64().for_functions(used)
+    formats = {n: f.for_functions(used) for n, f in formats_of((own, *dtypes)).items()}
     if input_roundings:
         own = own.in_itself
         formats = {name: format_.in_itself for name, format_ in formats.items()}
@@ -111,6 +112,12 @@ def evaluate(
                 bounds[name] = rule(operands, format_, error)
             known[node] = Enclosure(value, error, bounds)
     return tuple(known[output] for output in formula.outputs)
+
+
+def functions_of(formula: Formula) -> frozenset[str]:
+    """The elementary functions that a formula uses."""
+    nodes = topological(formula.outputs)
+    return frozenset(str(node.parameter) for node in nodes if node.operation == "function")
 
 
 def rounding_count(formula: Formula) -> int:
