@@ -29,7 +29,7 @@ class FunctionError:
 # the vectorised kernels of numpy, MKL and CUDA promise. A square root is within 1 ulp: torch takes
 # it from MKL's vector library, which does not round correctly.
 _PROMISE = 8.0
-_PROMISES = {"negative": 0.0, "sqrt": 2.0}
+_PROMISES = {"negative": 0.0, "abs": 0.0, "sign": 0.0, "sqrt": 2.0}
 POWER_ROUNDINGS = 8
 
 
