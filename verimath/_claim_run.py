@@ -252,10 +252,10 @@ class ClaimRun:
     ) -> tuple[Want, ...]:
         kind = cell.way.kind
         what = kind if kind == "forward" or kind == "value" else "claim"
-        format_ = cell.backend.format(cell.dtype)
+        prepared = self._of(batch)
+        format_ = prepared.part_of(cell.backend.format(cell.dtype))
         key = (number, format_, what) if number is not None else None
         exact = {name: np.asarray(array, dtype=np.float64) for name, array in inputs.items()}
-        prepared = self._of(batch)
         want = self._wants.get(key) if key is not None else None
         if want is None:
             want = wanted(prepared, exact, batch.sizes, format_, what=what)

@@ -185,7 +185,7 @@ def ulp(
     exhaustive
         Every number of float32, too: minutes per function.
     points
-        How many numbers of float32 and float64 are tried (2^20 if left out).
+        How many numbers of float32 and float64 are tried (2^21 if left out).
     out
         A table to write to; what it holds of other machines, versions and functions stays.
     """

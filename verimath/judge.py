@@ -141,7 +141,8 @@ def _judge_values(got: Array, want: Want, number: int, *, power: bool) -> Judgem
     with np.errstate(all="ignore"):
         nonfinite = decidable & ~np.isfinite(got)
         if nonfinite.any():
-            decidable &= np.isfinite(got) | np.isfinite(want.envelope)
+            overflows = np.isinf(want.envelope) & np.isfinite(want.unlimited)
+            decidable &= ~(nonfinite & overflows)
             count, nonfinite = int(decidable.sum()), nonfinite & decidable
         off = np.where(decidable, np.abs(got - want.value), 0.0)
         off = np.where(nonfinite, np.inf, off)

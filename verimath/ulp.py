@@ -35,7 +35,7 @@ from verimath.errors import UnavailableError, UsageError
 Values = NDArray[np.float64]
 
 SEED = 20260101
-POINTS = 2**20
+POINTS = 2**21
 _VANISHING = 1e-320
 _SHORT = 512  # points that are also evaluated one by one, and in short arrays
 
@@ -151,13 +151,14 @@ def sample(function: Elementary, dtype: str, points: int, seed: int = SEED) -> N
     generator = np.random.Generator(np.random.PCG64(seed))
     quarter = max(points // 4, 1)
     smallest, greatest = math.log2(least_subnormal(dtype)), math.log2(largest(dtype))
-    orders = generator.uniform(smallest, greatest, quarter)
+    places = (np.arange(quarter) // 2 + generator.random(quarter)) / ((quarter + 1) // 2)
+    orders = smallest + (greatest - smallest) * places  # every one of both signs
     around = np.asarray(function.near)[generator.integers(0, len(function.near), quarter)]
     steps = generator.uniform(-60.0, 3.0, quarter)
     reach = np.where(around == 0, 1.0, np.abs(around))
     scales = 2.0 ** generator.integers(0, 11, quarter)
     parts = [
-        generator.choice([-1.0, 1.0], quarter) * 2.0**orders,
+        np.where(np.arange(quarter) % 2, -1.0, 1.0) * 2.0 ** np.minimum(orders, greatest),
         around + generator.choice([-1.0, 0.0, 1.0], quarter) * reach * 2.0**steps,
         generator.uniform(-1.0, 1.0, quarter) * scales,
         generator.choice([-1.0, 1.0], quarter) * 2.0 ** generator.normal(0.0, 4.0, quarter),

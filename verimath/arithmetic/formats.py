@@ -7,7 +7,7 @@ from; `verimath.arithmetic.functions` holds the table of functions.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from verimath.dtypes import DTYPES, largest, least_normal, least_subnormal, roundoff
@@ -29,7 +29,7 @@ class FunctionError:
 # the vectorised kernels of numpy, MKL and CUDA promise. A square root is within 1 ulp: torch takes
 # it from MKL's vector library, which does not round correctly.
 _PROMISE = 8.0
-_PROMISES = {"negative": 0.0, "sqrt": 2.0}
+_PROMISES = {"negative": 0.0, "abs": 0.0, "sign": 0.0, "sqrt": 2.0}
 POWER_ROUNDINGS = 8
 
 
@@ -80,6 +80,10 @@ class FloatFormat:
     def function(self, name: str) -> FunctionError:
         """How far an elementary function may be off."""
         return dict(self.functions).get(name) or documented(name, self.name)
+
+    def for_functions(self, names: Collection[str]) -> "FloatFormat":
+        """What formulas with these functions alone need of it: equal where only others differ."""
+        return replace(self, functions=tuple(pair for pair in self.functions if pair[0] in names))
 
     @property
     def in_itself(self) -> "FloatFormat":

@@ -19,14 +19,15 @@ Arrays carry one leading axis more than their node: a batch of evaluations at on
 broadcasts). Input arrays are exact: every float is.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from verimath.arithmetic.bounds import BOUNDS, LEAVES, ROUNDING, Operand, majorant, settle
+from verimath.arithmetic.bounds import BOUNDS, LEAVES, ROUNDING, majorant
 from verimath.arithmetic.formats import FloatFormat, formats_of
 from verimath.arithmetic.functions import own_float64
+from verimath.arithmetic.operand import Operand, settle
 from verimath.arithmetic.values import VALUES, Array
 from verimath.formula.graph import Formula, Node, topological
 from verimath.shapes import Binding
@@ -42,24 +43,6 @@ class Enclosure:
     value: Array
     error: Array
     bounds: dict[str, Array]
-
-
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    """The bound of one node, whatever the format."""
-
-    node: Node
-    value: Array
-    scale: Array
-    binding: Binding
-    input_roundings: float
-
-    def __call__(self, operands: list[Operand], format_: FloatFormat, error: Array | None) -> Array:
-        node = self.node
-        bound = BOUNDS[node.operation](node, self.scale, operands, self.binding, format_)
-        if node.operation in LEAVES:
-            bound = bound + self.input_roundings * format_.roundoff * np.abs(self.value)
-        return settle(bound, self.value, error, format_)
 
 
 def evaluate(
@@ -83,36 +66,114 @@ def evaluate(
     out, no term exceeds the majorant (Higham, section 5.1, on p~(|x|)). No accumulator is assumed
     there: code that adds one number after another in its own dtype is right, too.
     """
-    own = own_float64()
-    formats = formats_of((own, *dtypes))
+    used = functions_of(formula)
+    own = own_float64().for_functions(used)
+    formats = [f.for_functions(used) for f in formats_of((own, *dtypes)).values()]
     if input_roundings:
-        own = own.in_itself
-        formats = {name: format_.in_itself for name, format_ in formats.items()}
-    known: dict[Node, Enclosure] = {}
-    scales: dict[Node, Array] = {}
+        own, formats = own.in_itself, [format_.in_itself for format_ in formats]
+    walk = _Walk(inputs, binding, own, formats, input_roundings)
     with np.errstate(all="ignore"):
-        for node in formula.nodes():
-            children = [known[child] for child in node.inputs]
-            value = VALUES[node.operation](node, [c.value for c in children], binding, inputs)
-            scales[node] = np.abs(value)
-            if input_roundings:
-                majorants = [scales[child] for child in node.inputs]
-                above = majorant(node, majorants, [c.value for c in children], binding)
-                scales[node] = np.fmax(scales[node], above)
+        found = walk.through(formula.outputs, {})
+    return tuple(enclosure for enclosure, _ in found)
 
-            rule = _Rule(node, value, scales[node], binding, input_roundings)
-            error = rule([Operand(c.value, c.error, c.error) for c in children], own, None)
-            bounds: dict[str, Array] = {}
-            for name, format_ in formats.items():
-                if format_ == own:
-                    bounds[name] = error
-                    continue
-                operands = [Operand(c.value, c.error, c.bounds[name]) for c in children]
-                bounds[name] = rule(operands, format_, error)
-            known[node] = Enclosure(value, error, bounds)
-    return tuple(known[output] for output in formula.outputs)
+
+# A node's value and bounds, and the scale of its roundings (its magnitude, or its majorant).
+_Known = tuple[Enclosure, Array]
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """One evaluation: what all its nodes share."""
+
+    inputs: Mapping[str, Array]
+    binding: Binding
+    own: FloatFormat
+    formats: Sequence[FloatFormat]
+    input_roundings: float
+
+    def through(self, outputs: tuple[Node, ...], given: Mapping[Node, _Known]) -> list[_Known]:
+        known = dict(given)
+        for node in topological(outputs):
+            if node not in known:
+                below = [known[child] for child in node.inputs]
+                step = self._composite if node.operation == "composite" else self._operation
+                known[node] = step(node, below)
+        return [known[output] for output in outputs]
+
+    def _operation(self, node: Node, below: list[_Known]) -> _Known:
+        children = [enclosure for enclosure, _ in below]
+        numbers = [c.value for c in children]
+        value = VALUES[node.operation](node, numbers, self.binding, self.inputs)
+        scale = np.abs(value)
+        if self.input_roundings:
+            above = majorant(node, [scale for _, scale in below], numbers, self.binding)
+            scale = np.fmax(scale, above)
+        operands = [Operand(c.value, c.error, c.error) for c in children]
+        error = self._settled(node, value, scale, self.own, None, operands)
+        bounds: dict[str, Array] = {}
+        for format_ in self.formats:
+            same = all(c.bounds[format_.name] is c.error for c in children)
+            if format_ == self.own and same:
+                bounds[format_.name] = error
+                continue
+            operands = [Operand(c.value, c.error, c.bounds[format_.name]) for c in children]
+            bounds[format_.name] = self._settled(node, value, scale, format_, error, operands)
+        return Enclosure(value, error, bounds), scale
+
+    def _settled(
+        self,
+        node: Node,
+        value: Array,
+        scale: Array,
+        format_: FloatFormat,
+        error: Array | None,
+        operands: list[Operand],
+    ) -> Array:
+        bound = BOUNDS[node.operation](node, scale, operands, self.binding, format_)
+        if node.operation in LEAVES:
+            bound = bound + self.input_roundings * format_.roundoff * np.abs(value)
+        return settle(bound, value, error, format_)
+
+    def _composite(self, node: Node, below: list[_Known]) -> _Known:
+        """The value by the first order of evaluation, the largest bound over all of them."""
+        given = dict(zip(node.parameter.inputs, below, strict=True))
+        found = [self.through((order,), given)[0] for order in node.parameter.orders]
+        bounds = {
+            format_.name: _largest([enclosure.bounds[format_.name] for enclosure, _ in found])
+            for format_ in self.formats
+        }
+        # The value is that of the first order, and so is its error.
+        first, _ = found[0]
+        scale = _largest([scale for _, scale in found])
+        return Enclosure(first.value, first.error, bounds), scale
+
+
+def _largest(arrays: list[Array]) -> Array:
+    return np.maximum.reduce(np.broadcast_arrays(*arrays))
+
+
+def functions_of(formula: Formula) -> frozenset[str]:
+    """The elementary functions that a formula uses, those inside composites too."""
+    return frozenset(_functions(formula.outputs))
+
+
+def _functions(outputs: tuple[Node, ...]) -> Iterator[str]:
+    for node in topological(outputs):
+        if node.operation == "function":
+            yield str(node.parameter)
+        elif node.operation == "composite":
+            yield from _functions(tuple(node.parameter.orders))
 
 
 def rounding_count(formula: Formula) -> int:
     """How many operations round: the backward-stable reading's p (an upper bound on the depth)."""
-    return sum(node.operation in ROUNDING for node in topological(formula.outputs))
+    return _roundings(formula.outputs)
+
+
+def _roundings(outputs: tuple[Node, ...]) -> int:
+    count = 0
+    for node in topological(outputs):
+        if node.operation == "composite":
+            count += max(_roundings((order,)) for order in node.parameter.orders)
+        count += node.operation in ROUNDING
+    return count
