@@ -5,8 +5,9 @@ from functools import cache
 import pytest
 
 from verimath._engine import run
-from verimath.backends import DTYPES, select_backends
+from verimath.backends import select_backends
 from verimath.catalogue import all_claims
+from verimath.dtypes import DTYPES
 from verimath.report.record import ClaimRecord, Status
 from verimath.routes import Cell, cells, ways_of
 

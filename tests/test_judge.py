@@ -20,7 +20,24 @@ def wanting(value, allowed=1e-3, envelope=1e-1, error=1e-9):
     def full(x):
         return np.broadcast_to(np.asarray(x, np.float64), value.shape)
 
-    return Want(value[None], full(error)[None], full(allowed)[None], lambda: full(envelope)[None])
+    def widen(largest):
+        return full(envelope)[None]
+
+    return Want(value[None], full(error)[None], full(allowed)[None], widen)
+
+
+def overflowing(value, unlimited):
+    """A rearranged evaluation may overflow; one that doesn't leads so far."""
+
+    def widen(largest):
+        return full(np.inf if largest == 65504.0 else unlimited)
+
+    value = np.asarray(value, np.float64)[None]
+
+    def full(x):
+        return np.full_like(value, x)
+
+    return Want(value, full(1e-9), full(1e-3), widen, 65504.0)
 
 
 def came(value, dtype="float64", on_device=True):
@@ -38,6 +55,28 @@ def test_within_the_bound_is_a_pass_with_its_power():
     assert result.elements == 2
     assert result.worst_ratio == pytest.approx(0.5)
     assert result.floors == pytest.approx((0.101, 0.0505))  # bound and envelope, 0.001 + 0.1
+
+
+def test_what_overflowed_where_rearranging_may_is_not_compared():
+    result = judged([1.0, np.inf, np.nan], overflowing([1.0, 2.0, 3.0], 0.1))
+    assert (result.status, result.elements) == (PASS, 1)
+    lost = judged([np.inf], overflowing([1.0], 0.1))
+    assert (lost.status, lost.elements) == (OPEN, 0)
+    assert judged([1.0, np.inf], wanting([1.0, 2.0])).status is WRONG
+
+
+def test_where_an_overflow_may_be_on_the_way_numbers_are_less_accurate_or_open():
+    want = overflowing([60000.0, 2.0], 0.1)
+    assert judged([60000.0, 2.05], want).status is Status.LESS_ACCURATE
+    assert judged([60000.0, 2.5], want).status is OPEN  # 1 / inf is a number, too
+    assert judged([60000.0, 2.0005], want).status is PASS
+
+
+def test_an_output_without_a_bound_does_not_hide_the_other_one():
+    open_ = wanting([1.0], allowed=np.inf)
+    for got, status in ((2.0, PASS), (3.0, WRONG)):
+        result = judge([[came([1.0]), came([got])]], [open_, wanting([2.0])], dtype="float64")
+        assert (result.status, result.elements) == (status, 1)
 
 
 def test_exactly_at_the_bound_is_a_pass_and_just_beyond_is_not():
@@ -228,7 +267,7 @@ def batch_of_three(**options):
     """Three examples of two elements, wanting 1 and 2, 3 and 4, 5 and 6."""
     value = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
     full = np.full_like(value, 1e-3)
-    return value, Want(value, full * 1e-6, full, lambda: full * 100)
+    return value, Want(value, full * 1e-6, full, lambda largest: full * 100)
 
 
 def test_a_batch_is_judged_whole_and_names_the_example():

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 from verimath._claim_run import ClaimRun, Options
-from verimath.backends import DTYPES, get_backend, select_backends
+from verimath.backends import get_backend, select_backends
 from verimath.claim import Claim, Function, Gradient, Route, numeric
+from verimath.dtypes import DTYPES
 from verimath.environment import environment
 from verimath.errors import UsageError, VerificationError
 from verimath.formula.latex import statement_tex

@@ -161,6 +161,57 @@ def render(
     return 0
 
 
+@app.command
+def ulp(
+    functions: Annotated[list[str] | None, Parameter(negative=())] = None,
+    /,
+    *,
+    library: str | None = None,
+    exhaustive: Annotated[bool, Parameter(negative=())] = False,
+    points: int | None = None,
+    out: Annotated[Path | None, Parameter(name=["-o", "--out"])] = None,
+) -> int:
+    """Measure how far the elementary functions of numpy and torch are off on this machine.
+
+    Prints the largest errors in ulp, and writes a table with --out; the one that verimath itself
+    uses is verimath/arithmetic/ulp.json.
+
+    Parameters
+    ----------
+    functions
+        Names such as exp or tanh; all of them if none is given.
+    library
+        numpy, torch-cpu, torch-cuda, or several with commas (the default: those that are ready).
+    exhaustive
+        Every number of float32, too: minutes per function.
+    points
+        How many numbers of float32 and float64 are tried (2^21 if left out).
+    out
+        A table to write to; what it holds of other machines, versions and functions stays.
+    """
+    from verimath.ulp import POINTS, entry, measure, merged, ready_libraries
+
+    if points is not None and points < 1:
+        raise UsageError(f"points={points}; wanted a whole number of at least 1")
+    found = measure(
+        ready_libraries(_listed(library)),
+        names=functions,
+        points=POINTS if points is None else points,
+        exhaustive=exhaustive,
+        progress=lambda message: print(message, file=sys.stderr, flush=True),
+    )
+    for name, by_function in found.items():
+        print(name)
+        for function, by_dtype in by_function.items():
+            cells = (f"{dtype} {worst.ulp:.4g}" for dtype, worst in by_dtype.items())
+            print(f"  {function:<8} {'   '.join(cells)}")
+    if out is not None:
+        _require_writable(out.parent)
+        _write({out: merged([entry(name, found[name]) for name in found], out)})
+        print(f"Table: {out.resolve()}")
+    return 0
+
+
 def exit_code(report: "Report") -> int:
     """The exit code of a run: 0 as expected, 1 otherwise, 4 undecided."""
     if report.summary.not_as_expected:

@@ -4,7 +4,9 @@ Order: number of results, shape, dtype, device, non-finite places, values. An el
 the bound that `prepare.wanted` derives for its dtype; beyond the bound but within the envelope of
 rearranged evaluations it is right but less accurate; beyond that it is wrong. Elements whose bound
 is infinite can't be told apart and are not counted as compared; one beyond a finite bound whose
-envelope is infinite leaves the example open, since no digit of it is vouched for.
+envelope is infinite leaves the example open, since no digit of it is vouched for, unless only an
+overflow on the way makes it infinite: then a number is judged by what a way without overflow may
+lead to, and one that overflowed is not compared.
 """
 
 from collections.abc import Sequence
@@ -138,6 +140,10 @@ def _judge_values(got: Array, want: Want, number: int, *, power: bool) -> Judgem
     count = int(decidable.sum())
     with np.errstate(all="ignore"):
         nonfinite = decidable & ~np.isfinite(got)
+        if nonfinite.any():
+            overflows = np.isinf(want.envelope) & np.isfinite(want.unlimited)
+            decidable &= ~(nonfinite & overflows)
+            count, nonfinite = int(decidable.sum()), nonfinite & decidable
         off = np.where(decidable, np.abs(got - want.value), 0.0)
         off = np.where(nonfinite, np.inf, off)
         beyond = off > allowed
@@ -160,7 +166,9 @@ def _judge_values(got: Array, want: Want, number: int, *, power: bool) -> Judgem
     wrong = beyond & ~(off <= envelope)
     if wrong.any():
         return _found(outcome(Status.WRONG, "value"), compared, wrong, off, envelope)
-    if (beyond & np.isinf(envelope)).any():
+    # Infinity may have become a number again, as in 1 / inf: such a result is not called wrong.
+    open_ = beyond & np.isinf(envelope)
+    if open_.any() and (open_ & ~(np.isfinite(want.unlimited) & (off <= want.unlimited))).any():
         reason = "beyond its bound, where rearranged evaluations have none"
         return outcome(Status.INCONCLUSIVE, None, reason)
     return _found(outcome(Status.LESS_ACCURATE), compared, beyond, off, envelope)
@@ -208,8 +216,10 @@ def worse(one: Judgement, other: Judgement) -> Judgement:
 
 
 def _worst(parts: Sequence[Judgement]) -> Judgement:
-    worst = parts[0]
-    for part in parts[1:]:
+    # An output that leaves everything open is like an open element beside others: not compared.
+    telling = [part for part in parts if part.elements or part.status is not Status.INCONCLUSIVE]
+    worst, *others = telling or parts
+    for part in others:
         worst = worse(worst, part)
     return replace(
         worst,

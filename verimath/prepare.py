@@ -5,14 +5,17 @@ once per choice of ranks. The reference of a gradient is derived from the primal
 claimed closed form and every route are judged against it and share no code with it.
 """
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from verimath.arithmetic.rounding import Array, Enclosure, evaluate, rounding_count
+from verimath.arithmetic.formats import FloatFormat, format_of
+from verimath.arithmetic.rounding import Array, Enclosure, evaluate, functions_of, rounding_count
 from verimath.claim import AtMost, Claim, Equal, Gradient
 from verimath.errors import ClaimError, FormulaError
 from verimath.formula.derive import Derivation, derive, push_forward
@@ -74,6 +77,16 @@ class Prepared:
             for node in self._nodes
             if node.operation == "gather" and _depends_on_sizes(node.inputs[1])
         )
+
+    @cached_property
+    def _functions(self) -> frozenset[str]:
+        """The elementary functions that any of the graphs uses."""
+        formulas = (self.primal, *self.orders, *self.forward.values())
+        return frozenset().union(*(functions_of(formula) for formula in formulas))
+
+    def part_of(self, format_: FloatFormat) -> FloatFormat:
+        """What bounds of this claim need of a format: equal for libraries that differ elsewhere."""
+        return format_.for_functions(self._functions)
 
     def allows(self, binding: Binding) -> bool:
         """Whether the claim speaks of these sizes.
@@ -161,43 +174,88 @@ class Want:
 
     `allowed` is the largest bound over the declared orders, plus the reference's own error; beyond
     it and within `envelope` lie evaluations of the same function with inputs perturbed, and sums
-    and products multiplied out. The envelope is computed when somebody asks for it.
+    and products multiplied out. Where one of those may overflow, `envelope` is infinite and
+    `unlimited` says how far one that doesn't may lead. Both are computed when somebody asks.
     """
 
     value: Array
     error: Array
     allowed: Array
-    widen: Callable[[], Array] = field(repr=False)
+    widen: Callable[[float], Array] = field(repr=False)  # takes the format's largest number
+    largest: float = math.inf
 
     @cached_property
     def envelope(self) -> Array:
         """How far from the value a rearrangement of the same formula may lead."""
-        return self.widen()
+        return self.widen(self.largest)
+
+    @cached_property
+    def unlimited(self) -> Array:
+        """The envelope of rearrangements in which nothing overflows."""
+        return self.widen(math.inf)
+
+    def differentiated(self, slack: float, overflows: Callable[[], NDArray[np.bool_]]) -> "Want":
+        """The same for a way that runs the primal formula: a little more is allowed everywhere.
+
+        `overflows` gives shape (count,): where the primal may, so may what is made of it.
+        """
+        widen = self.widen
+
+        def further(largest: float) -> Array:
+            found = widen(largest) + slack
+            if not math.isfinite(largest):
+                return found
+            hopeless = overflows().reshape((-1, *[1] * (found.ndim - 1)))
+            return np.where(hopeless, np.inf, found)
+
+        return replace(self, allowed=self.allowed + slack, widen=further)
 
     def at(self, index: int) -> "Want":
         """The same for one example of the batch, as a batch of one."""
         one = slice(index, index + 1)
-        return Want(self.value[one], self.error[one], self.allowed[one], lambda: self.envelope[one])
+        return replace(
+            self,
+            value=self.value[one],
+            error=self.error[one],
+            allowed=self.allowed[one],
+            widen=lambda largest: (self.envelope if largest == self.largest else self.unlimited)[
+                one
+            ],
+        )
 
 
 def wanted(
     prepared: Prepared,
     inputs: Mapping[str, Array],
     binding: Binding,
-    dtype: str,
+    dtype: str | FloatFormat,
     *,
     what: Literal["claim", "forward", "value"] = "claim",
 ) -> tuple[Want, ...]:
     """Evaluate what is wanted, with its bounds in one dtype, on inputs that are exact in it.
 
-    `inputs` have shape (count, *shape). `what` is "claim" for the value the claim speaks of,
-    "forward" for the same computed by forward mode (whose order of evaluation has another bound),
-    "value" for the primal formula's own value.
+    `inputs` have shape (count, *shape). `dtype` is a name, or a format that says how the library
+    in question computes (`verimath.arithmetic.formats`). `what` is "claim" for the value the claim
+    speaks of, "forward" for the same computed by forward mode (whose order of evaluation has
+    another bound), "value" for the primal formula's own value.
     """
+    format_ = format_of(dtype)
     if what == "value":
-        return _wanted((prepared.primal,), None, inputs, binding, dtype)
-    forward = _forward_bounds(prepared, inputs, binding, dtype) if what == "forward" else None
-    return _wanted(prepared.orders, forward, inputs, binding, dtype)
+        return _wanted((prepared.primal,), None, inputs, binding, format_)
+    forward = _forward_bounds(prepared, inputs, binding, format_) if what == "forward" else None
+    return _wanted(prepared.orders, forward, inputs, binding, format_)
+
+
+def overflows(
+    prepared: Prepared, inputs: Mapping[str, Array], binding: Binding, format_: FloatFormat
+) -> NDArray[np.bool_]:
+    """Which examples of a batch, shape (count,), the primal formula may overflow on."""
+    count = len(next(iter(inputs.values())))
+    found = np.zeros(count, dtype=np.bool_)
+    for enclosure in evaluate(prepared.primal, inputs, binding, dtypes=(format_,)):
+        open_ = np.isinf(enclosure.bounds[format_.name])
+        found |= open_.reshape(len(open_), -1).any(axis=1)
+    return found
 
 
 def _wanted(
@@ -205,31 +263,36 @@ def _wanted(
     forward: list[Array] | None,
     batch: Mapping[str, Array],
     binding: Binding,
-    dtype: str,
+    format_: FloatFormat,
 ) -> tuple[Want, ...]:
     count = len(next(iter(batch.values())))
-    found = [evaluate(formula, batch, binding, dtypes=(dtype,)) for formula in orders]
+    found = [evaluate(formula, batch, binding, dtypes=(format_,)) for formula in orders]
 
     @cache
-    def wide() -> list[tuple[Enclosure, ...]]:
+    def wide(largest: float) -> list[tuple[Enclosure, ...]]:
         roundings = float(max(rounding_count(formula) for formula in orders))
+        reach = replace(format_, largest=largest)
         return [
-            evaluate(formula, batch, binding, dtypes=(dtype,), input_roundings=roundings)
+            evaluate(formula, batch, binding, dtypes=(reach,), input_roundings=roundings)
             for formula in orders
         ]
 
     wants: list[Want] = []
     for k, reference in enumerate(found[0]):
         shape = (count, *reference.value.shape[1:])
-        bounds = [order[k].bounds[dtype] for order in found]
+        bounds = [order[k].bounds[format_.name] for order in found]
         bounds += [] if forward is None else [forward[k]]
         error = np.broadcast_to(reference.error, shape)
         allowed = _largest(bounds, shape) + error
 
-        def widen(k: int = k, shape: tuple[int, ...] = shape, allowed: Array = allowed) -> Array:
-            return _largest([order[k].bounds[dtype] for order in wide()], shape) + allowed
+        def widen(
+            largest: float, k: int = k, shape: tuple[int, ...] = shape, allowed: Array = allowed
+        ) -> Array:
+            found = [order[k].bounds[format_.name] for order in wide(largest)]
+            return _largest(found, shape) + allowed
 
-        wants.append(Want(np.broadcast_to(reference.value, shape), error, allowed, widen))
+        value = np.broadcast_to(reference.value, shape)
+        wants.append(Want(value, error, allowed, widen, format_.largest))
     return tuple(wants)
 
 
@@ -238,7 +301,7 @@ def _largest(bounds: list[Array], shape: tuple[int, ...]) -> Array:
 
 
 def _forward_bounds(
-    prepared: Prepared, batch: Mapping[str, Array], binding: Binding, dtype: str
+    prepared: Prepared, batch: Mapping[str, Array], binding: Binding, format_: FloatFormat
 ) -> list[Array]:
     """Bounds of forward mode: one directional derivative per element of the input."""
     bounds: list[Array] = []
@@ -247,7 +310,7 @@ def _forward_bounds(
         directions = int(np.prod(shape, dtype=np.int64))
         basis = np.tile(np.eye(directions), (count, 1)).reshape((count * directions, *shape))
         repeated = {key: np.repeat(values, directions, axis=0) for key, values in batch.items()}
-        (found,) = evaluate(formula, {**repeated, _TANGENT: basis}, binding, dtypes=(dtype,))
-        bound = np.broadcast_to(found.bounds[dtype], (count * directions,))
+        (found,) = evaluate(formula, {**repeated, _TANGENT: basis}, binding, dtypes=(format_,))
+        bound = np.broadcast_to(found.bounds[format_.name], (count * directions,))
         bounds.append(bound.reshape((count, *shape)))
     return bounds

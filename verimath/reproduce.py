@@ -4,12 +4,13 @@ The code under test is copied into the script with what it needs. Where that isn
 compiled function, a method of a live object) the script says so and asks for the function.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from verimath.layouts import placement
 from verimath.packing import pack
 from verimath.prepare import Want
 from verimath.routes import Cell
@@ -50,9 +51,10 @@ def main(function):
         if not isinstance(result, {kinds}):
             wrong.append(f"{{type(result)}} came back; wanted an array")
             continue
+        kind = str(result.dtype).removeprefix("torch.")
         result = {fetch}
-        if result.shape != want.shape or result.dtype != np.dtype("{dtype}"):
-            wrong.append(f"got shape {{result.shape}} in {{result.dtype}}")
+        if result.shape != want.shape or kind != "{dtype}":
+            wrong.append(f"got shape {{result.shape}} in {{kind}}")
             wrong.append(f"wanted shape {{want.shape}} in {dtype}")
             continue
         judged = np.isfinite(want) & np.isfinite(allowed)
@@ -81,9 +83,40 @@ _NUMPY_CALL = """
 _TORCH_CALL = """
     import torch
 
-    arrays = {{name: torch.tensor(values, device="{device}") for name, values in inputs.items()}}
+    arrays = {{name: torch.tensor(v, device="{device}"{cast}) for name, v in inputs.items()}}
     got = function(*arrays.values())
 """
+
+# For a failure in one layout: the inputs as they lay in memory, with what lay between.
+_LAID_OUT = """
+    def laid_out(values, length, offset, strides):
+        # The same numbers, elsewhere in memory; strides and offset count elements.
+{buffer}
+        for index in np.ndindex(*values.shape):
+            buffer[offset + sum(i * s for i, s in zip(index, strides))] = values[index]
+{view}
+
+    arrays = {{name: laid_out(arrays[name], *place) for name, place in {places}.items()}}
+"""
+
+_NUMPY_BUFFER = """\
+        gap = {"f": np.nan, "b": True}.get(values.dtype.kind, np.iinfo("int64").max)
+        buffer = np.full(length, gap, values.dtype)"""
+
+_NUMPY_VIEW = """\
+        steps = [stride * values.itemsize for stride in strides]
+        start = buffer[offset:] if values.size else buffer
+        view = np.lib.stride_tricks.as_strided(start, values.shape, steps)"""
+
+_READ_ONLY = """
+        view.flags.writeable = False"""
+
+_TORCH_BUFFER = """\
+        gap = float("nan") if values.is_floating_point() else 2**63 - 1
+        buffer = torch.full((length,), gap, dtype=values.dtype, device=values.device)"""
+
+_TORCH_VIEW = """\
+        return buffer.as_strided(values.shape, strides, offset)"""
 
 _SEVERAL = """    got = got if isinstance(got, (tuple, list)) else (got,)
 """
@@ -96,7 +129,7 @@ _CHANGED = """    for name, array in arrays.items():
 _REVERSE = """
     import torch
 
-    arrays = {{name: torch.tensor(values, device="{device}") for name, values in inputs.items()}}
+    arrays = {{name: torch.tensor(v, device="{device}"{cast}) for name, v in inputs.items()}}
     leaves = [arrays[name].requires_grad_() for name in {wrt}]
     value = function(*arrays.values())
     assert value.ndim == 0, f"a gradient needs a 0-d tensor, not shape {{tuple(value.shape)}}"
@@ -112,12 +145,12 @@ _FORWARD = """
     import torch
     from torch.autograd import forward_ad
 
-    arrays = {{name: torch.tensor(values, device="{device}") for name, values in inputs.items()}}
+    arrays = {{name: torch.tensor(v, device="{device}"{cast}) for name, v in inputs.items()}}
     got = []
     for name in {wrt}:
         slopes = []
         for index in range(arrays[name].numel()):
-            direction = torch.zeros_like(arrays[name])
+            direction = torch.zeros_like(arrays[name], memory_format=torch.contiguous_format)
             direction.view(-1)[index] = -2.0
             with forward_ad.dual_level():
                 dual = forward_ad.make_dual(arrays[name].clone(), direction)
@@ -196,23 +229,27 @@ def script(
     wrt: Sequence[str],
     want: Sequence[Want],
     bound: float | None = None,
+    layout: str = "C",
 ) -> str:
     """The text of a script that runs the cell's function on these inputs and compares.
 
-    `bound` is the bound of an `AtMost`, for which the values are also judged.
+    `bound` is the bound of an `AtMost`, for which the values are also judged; `layout` is how the
+    inputs lie in memory.
     """
     way, torch = cell.way, cell.backend.library == "torch"
     source, function = _code_under_test(cell)
     if way.standard and torch:
         source, function = source + _STANDARD, f"on_tensors({function})"
     wants = [(target.value[0], target.envelope[0]) for target in want]
+    # numpy has no bfloat16; float32 holds every number of it.
+    bring = f".detach().cpu(){'.float()' if cell.dtype == 'bfloat16' else ''}.numpy()"
     main = _MAIN.format(
         inputs=_lines([f'"{name}": {_array(values)}' for name, values in inputs.items()], "{}"),
         wants=_lines([f"({_array(value)}, {_array(allowed)})" for value, allowed in wants], "[]"),
-        run=_run(cell, list(wrt)),
-        changed=_CHANGED.format(fetch="array.detach().cpu().numpy()" if torch else "array"),
+        run=_laid_out(_run(cell, list(wrt)), cell, inputs, layout),
+        changed=_CHANGED.format(fetch=f"array{bring}" if torch else "array"),
         kinds="torch.Tensor" if torch else "(np.ndarray, np.generic)",
-        fetch="result.detach().cpu().numpy()" if torch else "np.asarray(result)",
+        fetch=f"result{bring}" if torch else "np.asarray(result)",
         dtype=cell.dtype,
         bound="" if bound is None else _BOUND.format(bound=bound),
         function=function,
@@ -237,15 +274,33 @@ def _code_under_test(cell: Cell) -> tuple[str, str]:
 
 def _run(cell: Cell, wrt: list[str]) -> str:
     device = cell.backend.device
+    only = "torch.bfloat16 if v.dtype.kind == 'f' else None"
+    cast = f", dtype={only}" if cell.dtype == "bfloat16" else ""
     match cell.way.kind:
         case "reverse":
-            return _REVERSE.format(device=device, wrt=wrt)
+            return _REVERSE.format(device=device, cast=cast, wrt=wrt)
         case "forward":
-            return _FORWARD.format(device=device, wrt=wrt)
+            return _FORWARD.format(device=device, cast=cast, wrt=wrt)
         case _ if cell.backend.library == "torch":
-            return _TORCH_CALL.format(device=device) + _SEVERAL
+            return _TORCH_CALL.format(device=device, cast=cast) + _SEVERAL
         case _:
             return _NUMPY_CALL + _SEVERAL
+
+
+def _laid_out(run: str, cell: Cell, inputs: Mapping[str, NDArray[Any]], layout: str) -> str:
+    """The lines of a call, with the inputs moved to a layout before it."""
+    if layout == "C" or layout not in cell.backend.layouts:
+        return run
+    found = {name: placement(values, layout) for name, values in inputs.items()}
+    places = {name: (p.length, p.offset, p.strides) for name, p in found.items()}
+    if cell.backend.library == "torch":
+        buffer, view = _TORCH_BUFFER, _TORCH_VIEW
+    else:
+        locked = _READ_ONLY if layout in ("read-only", "expanded") else ""
+        buffer, view = _NUMPY_BUFFER, _NUMPY_VIEW + locked + "\n        return view"
+    moved = _LAID_OUT.format(buffer=buffer, view=view, places=places)
+    (put,) = [line for line in run.splitlines() if line.startswith("    arrays = ")]
+    return run.replace(put + "\n", put + "\n" + moved, 1)
 
 
 def _lines(items: list[str], brackets: str) -> str:

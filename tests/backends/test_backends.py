@@ -12,6 +12,7 @@ from verimath import Status, UnavailableError, UsageError, check
 from verimath.backends import backend_names, get_backend, select_backends
 from verimath.backends.torch import StandardTensor, torch_backend
 from verimath.claims.autograd import sum_of_squares
+from verimath.dtypes import carrier, every_number
 
 SECOND = torch_backend("torch-cpu-2", "cpu")
 
@@ -47,9 +48,9 @@ def second(monkeypatch):
 
 def payload(dtype):
     """NaNs with a payload, and one with its sign."""
-    bits = {"float64": "<u8", "float32": "<u4"}[dtype]
-    exponent = {"float64": 0x7FF8000000000000, "float32": 0x7FC00000}[dtype]
-    sign = {"float64": 1 << 63, "float32": 1 << 31}[dtype]
+    bits = {"float64": "<u8", "float32": "<u4", "float16": "<u2"}[dtype]
+    exponent = {"float64": 0x7FF8000000000000, "float32": 0x7FC00000, "float16": 0x7E00}[dtype]
+    sign = {"float64": 1 << 63, "float32": 1 << 31, "float16": 1 << 15}[dtype]
     return np.array([exponent | 0x2A, sign | exponent | 7], dtype=bits).view(dtype)
 
 
@@ -73,7 +74,7 @@ def layouts(dtype):
     }
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
 @pytest.mark.parametrize("layout", layouts("float64"))
 def test_fetch_after_put_is_the_identity(backend, dtype, layout):
     x = layouts(dtype)[layout]
@@ -99,6 +100,28 @@ def test_other_dtypes_are_named(dtype):
     for name in ("numpy", "torch-cpu"):
         backend = get_backend(name)
         assert backend.fetch(backend.put(np.ones(2, dtype=dtype))).dtype == dtype
+
+
+@pytest.mark.parametrize("name", ["torch-cpu", pytest.param("torch-cuda", marks=pytest.mark.cuda)])
+def test_every_bfloat16_number_goes_there_and_back(name):
+    if name == "torch-cuda":
+        needs_cuda()
+    backend, numbers = get_backend(name), every_number("bfloat16")
+    there = backend.put(numbers, "bfloat16")
+    assert there.dtype == torch.bfloat16
+    back = backend.fetch(there)
+    assert back.array.tobytes() == numbers.tobytes()
+    assert (back.dtype, back.array.dtype, back.on_device) == ("bfloat16", np.float32, True)
+
+
+@pytest.mark.parametrize("name", ["numpy", "torch-cpu"])
+def test_put_in_a_dtype_of_the_backend(name):
+    backend = get_backend(name)
+    for dtype in backend.dtypes:
+        x = np.array([0.5, -3.0], carrier(dtype))
+        assert backend.fetch(backend.put(x, dtype)).dtype == dtype
+        assert backend.format(dtype).name == dtype
+    assert ("bfloat16" in backend.dtypes) == (name != "numpy")
 
 
 def test_bfloat16_is_named_and_widened():
@@ -148,16 +171,6 @@ def test_missing_and_not_asked_for_is_skipped_with_the_reason(monkeypatch):
     there = [v for v in report.claims[0].verdicts if v.backend == "torch-cuda"]
     assert {(v.status, v.reason) for v in there} == {(Status.SKIPPED, "torch finds no CUDA device")}
     assert report.environment.backends["torch-cuda"] == "torch finds no CUDA device"
-
-
-def test_tf32_makes_cuda_unavailable(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    before = torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = True
-    try:
-        assert "TF32" in get_backend("torch-cuda").why_unavailable()
-    finally:
-        torch.backends.cuda.matmul.allow_tf32 = before
 
 
 def test_a_second_backend_goes_through_the_engine(second):

@@ -92,5 +92,5 @@ def test_every_status_has_a_phrase(status):
 def test_summary():
     report = check(sum_of_squares, lambda x: 3 * x, backend="numpy", examples=2)
     assert summary_text(report) == (
-        "0 of 1 claims as expected; 1 not as expected (5 pass, 2 wrong; seed 0)"
+        "0 of 1 claims as expected; 1 not as expected (7 pass, 3 wrong; seed 0)"
     )

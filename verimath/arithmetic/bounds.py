@@ -12,12 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from verimath.arithmetic.formats import (
-    FLOAT64,
-    FUNCTION_ROUNDINGS,
-    POWER_ROUNDINGS,
-    FloatFormat,
-)
+from verimath.arithmetic.formats import FLOAT64, POWER_ROUNDINGS, FloatFormat
 from verimath.arithmetic.matrix_bounds import (
     MATRIX_MAJORANTS,
     cholesky_bound,
@@ -44,6 +39,7 @@ from verimath.arithmetic.values import (
     nearest_float,
     scatter,
 )
+from verimath.dtypes import is_number
 from verimath.formula.graph import Node
 from verimath.formula.literals import Constant
 from verimath.shapes import Binding
@@ -94,7 +90,9 @@ def majorant(node: Node, x: list[Array], values: list[Array], binding: Binding) 
 
 
 def _exact(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
-    return np.zeros_like(scale)
+    if f.subnormals:
+        return np.zeros_like(scale)
+    return np.where(scale < f.underflow, scale, 0.0)  # read as zero
 
 
 def _literal(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
@@ -114,8 +112,9 @@ def _literal_roundings(constant: Constant, f: FloatFormat) -> float:
     if constant.unit != "1":
         # Two ulp are four roundoffs of float64; three more are those of the reading's own float.
         return 1 + 7 * FLOAT64.roundoff / f.roundoff
-    nearest = float(np.dtype(f.name).type(nearest_float(constant)))
-    return 0 if math.isfinite(nearest) and Fraction(nearest) == constant.factor else 1
+    value = nearest_float(constant)
+    exact = is_number(value, f.name) and math.isfinite(value) and Fraction(value) == constant.factor
+    return 0 if exact else 1
 
 
 def _size(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
@@ -211,7 +210,7 @@ def _raised(
     least = np.maximum(x.least, 0.0)
     steepest = (x.largest if k > 1 else least) ** (k - 1)
     carried = np.where(x.bound == 0, 0.0, k * product_of_bounds(steepest, x.bound))
-    if float(np.dtype(f.name).type(k)) != exponent:
+    if not is_number(k, f.name) or Fraction(k) != exponent:
         # x^(k + d) / x^k = e^(d log x), with |d| <= k u.
         span = np.maximum(np.abs(np.log(x.largest)), np.abs(np.log(least)))
         shifted = x.largest**k * np.expm1(2 * k * f.roundoff * span)
@@ -296,9 +295,11 @@ _ZERO = Operand(np.zeros(()), np.zeros(()), np.zeros(()))
 
 def _function(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
     carried = _FUNCTION_CARRIES[node.parameter](x[0])
-    if not FUNCTION_ROUNDINGS[node.parameter]:
+    known = f.function(node.parameter)
+    if not known.roundoffs:
         return carried
-    return rounded(scale, carried, f, FUNCTION_ROUNDINGS[node.parameter])
+    bound = rounded(scale, carried, f, known.roundoffs) + known.absolute
+    return np.where(scale + bound < known.reach, bound, np.inf)
 
 
 def _einsum(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
@@ -310,14 +311,25 @@ def _einsum(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatForm
     }
     terms = math.prod(n for index, n in sizes.items() if index not in subscripts.output)
     equation = equation_of(node)
+    if len(x) == 2 and (f.factor_roundoff or f.factor_underflow):
+        x = [_as_factor(operand, f) for operand in x]
     upper = np.fmax(np.einsum(equation, *(operand.largest for operand in x)), scale)
     carried = np.zeros_like(upper)
     if any(np.any(operand.bound) for operand in x):
         carried = _carried(equation, x)
-    relative = gamma(max(terms + len(x) - 2, 0), f)
-    bound = carried + relative * upper + (1 + relative) * terms * (len(x) - 1) * f.underflow
+    held = f.accumulator(len(x)) if terms > 1 else f
+    relative = gamma(max(terms + len(x) - 2, 0), held)
+    bound = carried + relative * upper + (1 + relative) * terms * (len(x) - 1) * held.underflow
     # A partial sum may overflow where the sum does not; NaN is 0 times infinity.
-    return np.where(upper + bound <= f.largest, bound, np.inf)
+    bound = np.where(upper + bound <= held.largest, bound, np.inf)
+    return bound if held is f else rounded(scale, bound, f)
+
+
+def _as_factor(x: Operand, f: FloatFormat) -> Operand:
+    """An operand as a matrix product reads it: shortened (TF32), without subnormal numbers."""
+    largest = x.largest
+    off = f.factor_roundoff * largest + np.where(largest > 0, f.factor_underflow, 0.0)
+    return Operand(x.value, x.error, x.bound + off)
 
 
 def _carried(equation: str, x: list[Operand]) -> Array:

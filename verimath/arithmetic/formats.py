@@ -1,41 +1,119 @@
-"""Floating-point formats and what is assumed of the libraries that compute in them."""
+"""Floating-point formats and what is assumed of the libraries that compute in them.
 
-from dataclasses import dataclass
+A `FloatFormat` is what a bound needs to know: the numbers themselves, what sums are kept in
+(`accumulator`), how exactly a matrix product reads its factors, how many roundings an elementary
+function may cost, and whether subnormal numbers exist. docs/accumulators.md says where each comes
+from; `verimath.arithmetic.functions` holds the table of functions.
+"""
 
-import numpy as np
+import math
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+
+from verimath.dtypes import DTYPES, largest, least_normal, least_subnormal, roundoff
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionError:
+    """How far an elementary function may be off: by roundoffs u |f| + absolute, while |f| < reach.
+
+    A result as large as `reach` may have overflowed on its way.
+    """
+
+    roundoffs: float
+    absolute: float = 0.0
+    reach: float = math.inf
+
+
+# What holds for functions of which nothing was measured. 4 ulp, at most 8 unit roundoffs, is what
+# the vectorised kernels of numpy, MKL and CUDA promise. A square root is within 1 ulp: torch takes
+# it from MKL's vector library, which does not round correctly.
+_PROMISE = 8.0
+_PROMISES = {"negative": 0.0, "abs": 0.0, "sign": 0.0, "sqrt": 2.0}
+POWER_ROUNDINGS = 8
+
+
+def documented(function: str, dtype: str) -> FunctionError:
+    """What may be assumed of a function in any library (docs/ulp.md, "Where none is measured")."""
+    roundoffs = _PROMISES.get(function, _PROMISE)
+    match function:
+        case "sigmoid":  # 1 / (1 + exp(-x)), whose denominator overflows first
+            return FunctionError(roundoffs, absolute=2 * least_normal(dtype))
+        case "erf" if dtype in ("float16", "bfloat16"):  # a polynomial of absolute error
+            return FunctionError(roundoffs, absolute=2.0**-20)
+        case "sinh" | "cosh":  # made of exp, which overflows at half of the largest number
+            return FunctionError(roundoffs, reach=largest(dtype) / 4)
+        case _:
+            return FunctionError(roundoffs)
 
 
 @dataclass(frozen=True, slots=True)
 class FloatFormat:
-    """A binary floating-point format: unit roundoff, half the least subnormal, largest number."""
+    """A binary floating-point format as one library computes in it.
+
+    `roundoff` is the unit roundoff, `underflow` the largest error of a result among the subnormal
+    numbers, `largest` the largest number. Sums are kept in `sums`, sums of products in `products`
+    (None: in the format itself). A matrix product may read a factor x as one that differs by
+    `factor_roundoff` |x| + `factor_underflow`. `functions` are errors per function name.
+    """
 
     name: str
     roundoff: float
     underflow: float
     largest: float
+    sums: "FloatFormat | None" = None
+    products: "FloatFormat | None" = None
+    factor_roundoff: float = 0.0
+    factor_underflow: float = 0.0
+    functions: tuple[tuple[str, FunctionError], ...] = ()
+    subnormals: bool = True
 
     @property
     def exact_integers(self) -> float:
         """Every integer up to here is a number of the format."""
         return 1 / self.roundoff
 
+    def accumulator(self, factors: int) -> "FloatFormat":
+        """What a sum of products of so many factors is kept in."""
+        return (self.sums if factors == 1 else self.products) or self
 
-# Bounds are computed in float64, where they underflow themselves: eta is taken 8 times as large as
-# it is (2^-1075), for no rule multiplies more than seven times per rounding.
-FLOAT64 = FloatFormat("float64", 2.0**-53, 2.0**-1072, float(np.finfo(np.float64).max))
-FLOAT32 = FloatFormat("float32", 2.0**-24, 2.0**-150, float(np.finfo(np.float32).max))
-FORMATS = {format_.name: format_ for format_ in (FLOAT64, FLOAT32)}
+    def function(self, name: str) -> FunctionError:
+        """How far an elementary function may be off."""
+        return dict(self.functions).get(name) or documented(name, self.name)
 
-# Largest error of the elementary functions of numpy and torch on CPU and CUDA, in unit roundoffs:
-# 4 ulp is what their vectorised kernels promise. A square root is within 1 ulp: torch takes it from
-# MKL's vector library, which does not round correctly.
-FUNCTION_ROUNDINGS = {
-    "negative": 0,
-    "abs": 0,
-    "sign": 0,
-    "sqrt": 2,
-    **dict.fromkeys(("exp", "expm1", "log", "log1p"), 8),
-    **dict.fromkeys(("sin", "cos", "tan", "asin", "acos", "atan"), 8),
-    **dict.fromkeys(("sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf"), 8),
-}
-POWER_ROUNDINGS = 8
+    def for_functions(self, names: Collection[str]) -> "FloatFormat":
+        """What formulas with these functions alone need of it: equal where only others differ."""
+        return replace(self, functions=tuple(pair for pair in self.functions if pair[0] in names))
+
+    @property
+    def in_itself(self) -> "FloatFormat":
+        """The same without wider accumulators: for code that adds one number after another."""
+        return replace(self, sums=None, products=None)
+
+    @property
+    def flushed(self) -> "FloatFormat":
+        """The same on a device that takes subnormal numbers for zero, in operands and results."""
+        least = least_normal(self.name)
+        return replace(self, underflow=least, factor_underflow=least, subnormals=False)
+
+
+def _plain(dtype: str) -> FloatFormat:
+    # Bounds are computed in float64, where they underflow themselves: there eta is taken 8 times as
+    # large as it is, for no rule multiplies more than seven times per rounding.
+    eta = least_subnormal(dtype) * (4 if dtype == "float64" else 0.5)
+    return FloatFormat(dtype, roundoff(dtype), eta, largest(dtype))
+
+
+FORMATS = {dtype: _plain(dtype) for dtype in DTYPES}
+FLOAT64, FLOAT32 = FORMATS["float64"], FORMATS["float32"]
+FLOAT16, BFLOAT16 = FORMATS["float16"], FORMATS["bfloat16"]
+
+
+def format_of(given: str | FloatFormat) -> FloatFormat:
+    """A format by its dtype's name, with nothing assumed of a library; a format as it is."""
+    return given if isinstance(given, FloatFormat) else FORMATS[given]
+
+
+def formats_of(given: Iterable[str | FloatFormat]) -> dict[str, FloatFormat]:
+    """Formats by their dtype's name, the last of a name."""
+    return {format_.name: format_ for format_ in map(format_of, given)}

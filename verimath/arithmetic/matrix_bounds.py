@@ -93,7 +93,7 @@ def solve_bound(node: Node, scale: Array, x: list[Operand], b: Binding, f: Float
         np.broadcast_to(right.error, right.value.shape),
         exact,
     )
-    bound = computed + moved + (own if f is FLOAT64 else 0.0) + n * f.underflow
+    bound = computed + moved + (own if f.name == "float64" else 0.0) + n * f.underflow
     return _finite(np.where(np.sum(w, axis=(-1, -2), keepdims=True) <= f.largest, bound, np.inf))
 
 

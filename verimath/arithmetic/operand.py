@@ -58,9 +58,12 @@ def less(a: Array, b: Array) -> Array:
 
 
 def gamma(roundings: float, format_: FloatFormat) -> float:
-    """Higham's gamma_k = k u / (1 - k u), infinite where k u reaches 1 (section 3.1)."""
-    share = roundings * format_.roundoff
-    return share / (1 - share) if share < 1 else math.inf
+    """How far a product of k factors (1 + delta)^(+-1) may be from 1: (1 - u)^-k - 1.
+
+    Higham's lemma 3.1 bounds the same by gamma_k = k u / (1 - k u), which is larger, and says
+    nothing once k u reaches 1 (256 terms of bfloat16).
+    """
+    return math.expm1(-roundings * math.log1p(-format_.roundoff))
 
 
 def rounded(scale: Array, carried: Array, format_: FloatFormat, roundings: float = 1.0) -> Array:

@@ -12,19 +12,21 @@ u the unit roundoff, eta half the least subnormal, and m >= |exact value|:
     x^k       k (mx + Bx)^(k-1) Bx              then max(k - 1, c) roundings; x^-k is 1 / x^k
     f(x)      sup |f'| Bx over the ball         then c_f roundings
     sum of K products of m factors: S(|x| + B) - S(|x|), then gamma_{K+m-2} S(|x| + B) + K eta
+        with u and eta of the accumulator; if that is wider than T, one rounding to T follows
     rounding: u (m + B) + eta
 
 Arrays carry one leading axis more than their node: a batch of evaluations at once (length 1
 broadcasts). Input arrays are exact: every float is.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from verimath.arithmetic.bounds import BOUNDS, LEAVES, ROUNDING, majorant
-from verimath.arithmetic.formats import FORMATS, FloatFormat
+from verimath.arithmetic.formats import FloatFormat, formats_of
+from verimath.arithmetic.functions import own_float64
 from verimath.arithmetic.operand import Operand, settle
 from verimath.arithmetic.values import VALUES, Array
 from verimath.formula.graph import Formula, Node, topological
@@ -33,15 +35,14 @@ from verimath.shapes import Binding
 
 @dataclass(frozen=True, slots=True)
 class Enclosure:
-    """Float64 values and, per format name, the bound on the rounding error in that format."""
+    """Float64 values and, per format name, the bound on the rounding error in that format.
+
+    `error` says how far `value` itself may be from the exact value.
+    """
 
     value: Array
+    error: Array
     bounds: dict[str, Array]
-
-    @property
-    def error(self) -> Array:
-        """How far `value` itself may be from the exact value."""
-        return self.bounds["float64"]
 
 
 def evaluate(
@@ -49,21 +50,28 @@ def evaluate(
     inputs: Mapping[str, Array],
     binding: Binding,
     *,
-    dtypes: Iterable[str] = (),
+    dtypes: Iterable[str | FloatFormat] = (),
     input_roundings: float = 0.0,
 ) -> tuple[Enclosure, ...]:
     """Values and error bounds of the outputs, each with a leading batch axis.
 
-    `inputs` are float64 arrays of shape (batch, *shape). Bounds come for float64 and `dtypes`.
-    Where a bound can't be given (overflow, a denominator that may be zero) it is infinite.
+    `inputs` are float64 arrays of shape (batch, *shape). Bounds come for float64 and `dtypes`: a
+    name stands for a library of which nothing is known, a format says what its library does. The
+    error of the values themselves is that of numpy here. Where a bound can't be given (overflow, a
+    denominator that may be zero) it is infinite.
 
     `input_roundings` = k turns the bounds into an envelope of rearranged evaluations: every input
     and literal gets a relative error of k u, and every operation rounds relative to its majorant,
     the same formula of magnitudes without cancellation. However sums and products are multiplied
-    out, no term exceeds the majorant (Higham, section 5.1, on p~(|x|)).
+    out, no term exceeds the majorant (Higham, section 5.1, on p~(|x|)). No accumulator is assumed
+    there: code that adds one number after another in its own dtype is right, too.
     """
-    formats = [FORMATS[name] for name in dict.fromkeys(("float64", *dtypes))]
-    walk = _Walk(inputs, binding, formats, input_roundings)
+    used = functions_of(formula)
+    own = own_float64().for_functions(used)
+    formats = [f.for_functions(used) for f in formats_of((own, *dtypes)).values()]
+    if input_roundings:
+        own, formats = own.in_itself, [format_.in_itself for format_ in formats]
+    walk = _Walk(inputs, binding, own, formats, input_roundings)
     with np.errstate(all="ignore"):
         found = walk.through(formula.outputs, {})
     return tuple(enclosure for enclosure, _ in found)
@@ -79,6 +87,7 @@ class _Walk:
 
     inputs: Mapping[str, Array]
     binding: Binding
+    own: FloatFormat
     formats: Sequence[FloatFormat]
     input_roundings: float
 
@@ -99,14 +108,31 @@ class _Walk:
         if self.input_roundings:
             above = majorant(node, [scale for _, scale in below], numbers, self.binding)
             scale = np.fmax(scale, above)
+        operands = [Operand(c.value, c.error, c.error) for c in children]
+        error = self._settled(node, value, scale, self.own, None, operands)
         bounds: dict[str, Array] = {}
         for format_ in self.formats:
+            same = all(c.bounds[format_.name] is c.error for c in children)
+            if format_ == self.own and same:
+                bounds[format_.name] = error
+                continue
             operands = [Operand(c.value, c.error, c.bounds[format_.name]) for c in children]
-            bound = BOUNDS[node.operation](node, scale, operands, self.binding, format_)
-            if node.operation in LEAVES:
-                bound = bound + self.input_roundings * format_.roundoff * np.abs(value)
-            bounds[format_.name] = settle(bound, value, bounds.get("float64"), format_)
-        return Enclosure(value, bounds), scale
+            bounds[format_.name] = self._settled(node, value, scale, format_, error, operands)
+        return Enclosure(value, error, bounds), scale
+
+    def _settled(
+        self,
+        node: Node,
+        value: Array,
+        scale: Array,
+        format_: FloatFormat,
+        error: Array | None,
+        operands: list[Operand],
+    ) -> Array:
+        bound = BOUNDS[node.operation](node, scale, operands, self.binding, format_)
+        if node.operation in LEAVES:
+            bound = bound + self.input_roundings * format_.roundoff * np.abs(value)
+        return settle(bound, value, error, format_)
 
     def _composite(self, node: Node, below: list[_Known]) -> _Known:
         """The value by the first order of evaluation, the largest bound over all of them."""
@@ -116,11 +142,27 @@ class _Walk:
             format_.name: _largest([enclosure.bounds[format_.name] for enclosure, _ in found])
             for format_ in self.formats
         }
-        return Enclosure(found[0][0].value, bounds), _largest([scale for _, scale in found])
+        # The value is that of the first order, and so is its error.
+        first, _ = found[0]
+        scale = _largest([scale for _, scale in found])
+        return Enclosure(first.value, first.error, bounds), scale
 
 
 def _largest(arrays: list[Array]) -> Array:
     return np.maximum.reduce(np.broadcast_arrays(*arrays))
+
+
+def functions_of(formula: Formula) -> frozenset[str]:
+    """The elementary functions that a formula uses, those inside composites too."""
+    return frozenset(_functions(formula.outputs))
+
+
+def _functions(outputs: tuple[Node, ...]) -> Iterator[str]:
+    for node in topological(outputs):
+        if node.operation == "function":
+            yield str(node.parameter)
+        elif node.operation == "composite":
+            yield from _functions(tuple(node.parameter.orders))
 
 
 def rounding_count(formula: Formula) -> int:

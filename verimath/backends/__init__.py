@@ -5,41 +5,60 @@ backend's own device. A backend that isn't ready says why; asked for by name, th
 """
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from numpy.typing import NDArray
 
+from verimath.arithmetic.formats import FORMATS, FloatFormat
 from verimath.errors import UnavailableError, UsageError
-
-DTYPES = ("float64", "float32")
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """An array that came back: numbers, the dtype it had, whether it was where it should be."""
+    """An array that came back: numbers, the dtype it had, whether it was where it should be.
+
+    bfloat16, which numpy lacks, comes back as float32 numbers.
+    """
 
     array: NDArray[Any]
     dtype: str
     on_device: bool
 
 
+class Put(Protocol):
+    """Copies a numpy array to a backend, in a dtype that holds its numbers (None: its own).
+
+    `layout` is one of `verimath.layouts.LAYOUTS`; it is given only if the backend has it.
+    """
+
+    def __call__(  # noqa: D102
+        self, array: NDArray[Any], dtype: str | None = None, layout: str = "C"
+    ) -> Any: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Backend:
     """One place. `put` copies a numpy array there; `standard` is how formulas see such an array.
 
-    `fetch` brings a result back and raises TypeError for what is no array of the library.
+    `fetch` brings a result back and raises TypeError for what is no array of the library. `format`
+    says, for one of its `dtypes`, how it computes: accumulators, reduced-precision settings as they
+    are now, functions. `settings` says the same in words.
     """
 
     name: str
     library: Literal["numpy", "torch"]
     why_unavailable: Callable[[], str]
-    put: Callable[[NDArray[Any]], Any]
+    put: Put
     fetch: Callable[[Any], Fetched]
     standard: Callable[[Any], Any]
     device: str = "cpu"
+    dtypes: tuple[str, ...] = ("float64", "float32")
+    layouts: tuple[str, ...] = ("C",)
+    format: Callable[[str], FloatFormat] = FORMATS.__getitem__
+    settings: Callable[[], Mapping[str, str]] = dict
 
 
 _BUILT_IN = {

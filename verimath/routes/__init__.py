@@ -11,6 +11,7 @@ from typing import Literal
 
 from verimath.backends import Backend
 from verimath.claim import AtMost, Claim, Equal, Function, Gradient, Library, Route
+from verimath.dtypes import DTYPES
 from verimath.errors import ClaimError
 
 Kind = Literal["formula", "numeric", "reverse", "forward", "value", "sympy"]
@@ -24,7 +25,7 @@ class Way:
     kind: Kind
     function: Function
     libraries: tuple[Library, ...]
-    dtypes: tuple[str, ...] = ("float64", "float32")
+    dtypes: tuple[str, ...] = DTYPES
     side: Literal["claim", "reference", "candidate"] = "reference"
     standard: bool = False  # a formula of the claim, written against the array API standard
 
@@ -100,12 +101,12 @@ def ways_of(claim: Claim) -> tuple[Way, ...]:
 def cells(
     ways: Sequence[Way], backends: Sequence[Backend], dtypes: Sequence[str]
 ) -> tuple[Cell, ...]:
-    """Every way on every backend of its libraries, in every dtype that both know."""
+    """Every way on every backend of its libraries, in every dtype that all three know."""
     return tuple(
         Cell(way, backend, dtype)
         for way in ways
         for backend in backends
         if backend.library in way.libraries and (way.kind != "sympy" or backend.name == "numpy")
         for dtype in dtypes
-        if dtype in way.dtypes
+        if dtype in way.dtypes and dtype in backend.dtypes
     )

@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from verimath.arithmetic.functions import flushes
 from verimath.backends import Backend, Fetched
+from verimath.dtypes import own_dtype
 from verimath.routes import Cell
+from verimath.routes.refusals import missing_kernel
 
 Inputs = Mapping[str, NDArray[Any]]
 
@@ -24,10 +27,19 @@ class Outcome:
     mutated: str | None = None  # the input that changed under the route's hands
 
 
-def execute(cell: Cell, inputs: Inputs, wrt: Sequence[str]) -> Outcome:
-    """Run a cell's function on inputs of its dtype; an exception is an outcome, not a crash."""
+def execute(cell: Cell, inputs: Inputs, wrt: Sequence[str], layout: str = "C") -> Outcome:
+    """Run a cell's function on inputs of its dtype; an exception is an outcome, not a crash.
+
+    The inputs lie in memory as `layout` says, or one after the other if the backend can't do that.
+    """
     backend = cell.backend
-    arrays = {name: backend.put(array) for name, array in inputs.items()}
+    # A backend of somebody else's may know nothing of layouts.
+    options = {"layout": layout} if layout != "C" and layout in backend.layouts else {}
+    arrays = {
+        name: backend.put(array, own_dtype(array, cell.dtype), **options)
+        for name, array in inputs.items()
+    }
+    flushing = flushes()
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             # An overflow in the code under test is a number to judge, not a crash.
@@ -40,12 +52,17 @@ def execute(cell: Cell, inputs: Inputs, wrt: Sequence[str]) -> Outcome:
     except BaseException as error:  # noqa: BLE001 - whatever it raises, an exit too, is its verdict
         if isinstance(error, NotImplementedError) and cell.way.kind == "forward":
             return Outcome(lacking=f"no forward mode: {error}")
+        refusal = missing_kernel(error, cell.dtype)
+        if refusal is not None:
+            return Outcome(lacking=refusal)
         return Outcome(error=f"{type(error).__name__}: {error}".removesuffix(": "))
+    finally:
+        _restore_flushing(flushing)
     try:
         results = tuple(backend.fetch(value) for value in values)
     except (TypeError, RuntimeError) as error:
         return Outcome(error=str(error))
-    return Outcome(results, mutated=_mutated(backend, arrays, inputs))
+    return Outcome(results, mutated=_mutated(cell, arrays, inputs))
 
 
 def _call(cell: Cell, arrays: Mapping[str, Any], wrt: Sequence[str]) -> Any:
@@ -67,10 +84,18 @@ def _as_standard(function: Callable[..., Any], backend: Backend) -> Callable[...
     return call
 
 
-def _mutated(backend: Backend, arrays: Mapping[str, Any], inputs: Inputs) -> str | None:
+def _restore_flushing(before: bool) -> None:
+    """Take back torch.set_flush_denormal: it would change every later route's arithmetic."""
+    if flushes() != before:
+        import torch
+
+        torch.set_flush_denormal(before)
+
+
+def _mutated(cell: Cell, arrays: Mapping[str, Any], inputs: Inputs) -> str | None:
     for name, array in inputs.items():
-        now = backend.fetch(arrays[name])
-        same = (now.array.shape, now.dtype) == (array.shape, array.dtype.name)
+        now = cell.backend.fetch(arrays[name])
+        same = (now.array.shape, now.dtype) == (array.shape, own_dtype(array, cell.dtype))
         if not same or now.array.tobytes() != array.tobytes():
             return name
     return None
