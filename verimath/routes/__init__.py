@@ -5,12 +5,14 @@ numeric routes run in `execute`; `autograd` holds torch's two modes, `symbolic` 
 None of them imports the reference's derivation or its bounds (an import contract).
 """
 
+import copy
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from verimath.backends import Backend
-from verimath.claim import AtMost, Claim, Equal, Function, Gradient, Library, Route
+from verimath.claim import AtMost, Claim, Equal, Function, Gradient, Library, Route, Seeder
 from verimath.errors import ClaimError
 
 Kind = Literal["formula", "numeric", "reverse", "forward", "value", "sympy"]
@@ -27,6 +29,8 @@ class Way:
     dtypes: tuple[str, ...] = ("float64", "float32")
     side: Literal["claim", "reference", "candidate"] = "reference"
     standard: bool = False  # a formula of the claim, written against the array API standard
+    stateful: bool = False  # declared: it remembers earlier calls
+    random: Seeder | None = None  # declared: seeds what it draws from
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +79,20 @@ def declared_ways(routes: Sequence[Route], *, side: Literal["reference", "candid
     """The ways of routes that a claim declares or a caller brings."""
     ways: list[Way] = []
     for route in routes:
+        way = Way(
+            route.name,
+            "numeric",
+            route.function,
+            (route.library,),
+            side=side,
+            stateful=route.stateful,
+            random=route.random,
+        )
         if route.kind == "numeric":
-            ways.append(Way(route.name, "numeric", route.function, (route.library,), side=side))
+            ways.append(way)
         else:
             ways += [
-                Way(f"{route.name}: {suffix}", kind, route.function, ("torch",), side=side)
-                for kind, suffix in _MODES
+                replace(way, name=f"{route.name}: {suffix}", kind=kind) for kind, suffix in _MODES
             ]
     return ways
 
@@ -102,10 +114,27 @@ def cells(
 ) -> tuple[Cell, ...]:
     """Every way on every backend of its libraries, in every dtype that both know."""
     return tuple(
-        Cell(way, backend, dtype)
+        Cell(_placed(way, backend, dtype), backend, dtype)
         for way in ways
         for backend in backends
         if backend.library in way.libraries and (way.kind != "sympy" or backend.name == "numpy")
         for dtype in dtypes
         if dtype in way.dtypes
     )
+
+
+def _placed(way: Way, backend: Backend, dtype: str) -> Way:
+    """The way with a module's parameters and buffers where, and in the dtype that, it is run in.
+
+    A copy per cell, so that neither the caller's module nor another cell's state changes.
+    """
+    torch = sys.modules.get("torch")  # who has a module has imported torch
+    if torch is None or not isinstance(way.function, torch.nn.Module):
+        return way
+    if backend.why_unavailable():
+        return way
+    try:
+        module = copy.deepcopy(way.function).to(device=backend.device, dtype=getattr(torch, dtype))
+    except Exception:  # noqa: BLE001 - a module's own code; what is wrong shows when it is called
+        return way
+    return replace(way, function=module)

@@ -21,10 +21,9 @@ def reverse(
 
     Raises what torch raises, and TypeError for a result that is no 0-d tensor.
     """
-    leaves = {
-        name: array.detach().clone().requires_grad_(name in wrt) for name, array in arrays.items()
-    }
-    value = _scalar(function(*leaves.values()))
+    # Detached, not copied: layouts stay, and code that writes into its inputs shows.
+    leaves = {name: array.detach().requires_grad_(name in wrt) for name, array in arrays.items()}
+    value = scalar(function(*leaves.values()))
     sources = [leaves[name] for name in wrt]
     if not value.requires_grad:
         return tuple(torch.zeros_like(source) for source in sources)
@@ -65,9 +64,9 @@ def _slope(
         direction = torch.zeros_like(array)
         direction.view(-1)[index] = probe
         with forward_ad.dual_level():
-            dual = forward_ad.make_dual(array.detach().clone(), direction)
+            dual = forward_ad.make_dual(array.detach(), direction)
             arguments = [dual if key == name else other for key, other in arrays.items()]
-            value = _scalar(function(*arguments))
+            value = scalar(function(*arguments))
             tangent = forward_ad.unpack_dual(value).tangent
             if tangent is None:  # pyright: ignore[reportUnnecessaryComparison]
                 return torch.zeros_like(value)  # the result doesn't depend on the direction
@@ -77,7 +76,11 @@ def _slope(
     return slope
 
 
-def _scalar(value: Any) -> torch.Tensor:
+def scalar(value: Any) -> torch.Tensor:
+    """The value itself if it is a 0-d tensor.
+
+    Raises TypeError, with what it is, for anything else.
+    """
     if not isinstance(value, torch.Tensor) or value.ndim:
         kind = f"shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else repr(value)
         raise TypeError(f"the function returned {kind}; a gradient needs a 0-d tensor")

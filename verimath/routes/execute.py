@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 
 from verimath.backends import Backend, Fetched
 from verimath.routes import Cell
+from verimath.routes.limit import limited
 
 Inputs = Mapping[str, NDArray[Any]]
+
+SEED = 0  # what declared randomness is seeded with before every call
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,28 +27,73 @@ class Outcome:
     mutated: str | None = None  # the input that changed under the route's hands
 
 
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """What the code under test handed back, untouched, or why it handed nothing back."""
+
+    values: tuple[Any, ...] = ()
+    error: str | None = None
+    lacking: str | None = None
+
+
 def execute(cell: Cell, inputs: Inputs, wrt: Sequence[str]) -> Outcome:
     """Run a cell's function on inputs of its dtype; an exception is an outcome, not a crash."""
-    backend = cell.backend
-    arrays = {name: backend.put(array) for name, array in inputs.items()}
+    arrays = put(cell, inputs)
+    outcome = fetch(cell, call(cell, arrays, wrt))
+    if outcome.error is not None or outcome.lacking is not None:
+        return outcome
+    return replace(outcome, mutated=changed_input(cell, arrays, inputs))
+
+
+def put(cell: Cell, inputs: Inputs) -> dict[str, Any]:
+    """Copies of the inputs on the cell's backend."""
+    return {name: cell.backend.put(array) for name, array in inputs.items()}
+
+
+def call(cell: Cell, arrays: Mapping[str, Any], wrt: Sequence[str]) -> Returned:
+    """Call a cell's function on arrays of its backend, after seeding declared randomness.
+
+    Everything it raises is caught, an exit too; only Ctrl-C is not.
+    """
     try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
+        with warnings.catch_warnings(), np.errstate(all="ignore"), limited():
             # An overflow in the code under test is a number to judge, not a crash.
             warnings.simplefilter("ignore")
+            if cell.way.random is not None:
+                cell.way.random(SEED)
             returned = _call(cell, arrays, wrt)
-        # One value may be returned bare; several come as a tuple or list.
-        values = returned if isinstance(returned, tuple | list) else (returned,)
+            # One value may be returned bare; several come as a tuple or list.
+            values = tuple(returned) if isinstance(returned, tuple | list) else (returned,)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - whatever it raises, an exit too, is its verdict
         if isinstance(error, NotImplementedError) and cell.way.kind == "forward":
-            return Outcome(lacking=f"no forward mode: {error}")
-        return Outcome(error=f"{type(error).__name__}: {error}".removesuffix(": "))
+            return Returned(lacking=f"no forward mode: {error}")
+        return Returned(error=what_was_raised(error))
+    return Returned(values)
+
+
+def what_was_raised(error: BaseException) -> str:
+    """An exception in words; one that can't be put into words is named."""
     try:
-        results = tuple(backend.fetch(value) for value in values)
-    except (TypeError, RuntimeError) as error:
+        return f"{type(error).__name__}: {error}".removesuffix(": ")
+    except Exception:  # noqa: BLE001 - its __str__ is code under test
+        return type(error).__name__
+
+
+def fetch(cell: Cell, returned: Returned) -> Outcome:
+    """Bring what came back into main memory; what is no array of the backend is an error."""
+    if returned.error is not None or returned.lacking is not None:
+        return Outcome(error=returned.error, lacking=returned.lacking)
+    try:
+        with limited():  # an array of the user's own class runs the user's code
+            return Outcome(tuple(cell.backend.fetch(value) for value in returned.values))
+    except TypeError as error:
         return Outcome(error=str(error))
-    return Outcome(results, mutated=_mutated(backend, arrays, inputs))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - an array of the user's own class may raise anything
+        return Outcome(error=f"what came back can't be read: {what_was_raised(error)}")
 
 
 def _call(cell: Cell, arrays: Mapping[str, Any], wrt: Sequence[str]) -> Any:
@@ -67,9 +115,10 @@ def _as_standard(function: Callable[..., Any], backend: Backend) -> Callable[...
     return call
 
 
-def _mutated(backend: Backend, arrays: Mapping[str, Any], inputs: Inputs) -> str | None:
+def changed_input(cell: Cell, arrays: Mapping[str, Any], inputs: Inputs) -> str | None:
+    """The name of an input whose numbers, shape or dtype are no longer what was put there."""
     for name, array in inputs.items():
-        now = backend.fetch(arrays[name])
+        now = cell.backend.fetch(arrays[name])
         same = (now.array.shape, now.dtype) == (array.shape, array.dtype.name)
         if not same or now.array.tobytes() != array.tobytes():
             return name
