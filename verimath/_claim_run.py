@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verimath.backends import DTYPES, Backend, Fetched, select_backends
+from verimath.behaviour.checks import Behaviour, applies_to
+from verimath.behaviour.lab import Fault
 from verimath.claim import AtMost, Claim, Equal, Function, Gradient, Route
 from verimath.domain import Domain
 from verimath.examples import (
@@ -156,13 +158,22 @@ class ClaimRun:
         missing = cell.backend.why_unavailable()
         if missing:
             return _verdict(cell, Status.SKIPPED, reason=missing)
+        behaviour = None
+        if applies_to(cell.way):
+            behaviour = Behaviour(self.claim, cell, self.batches, self._of)
+            fault = behaviour.before_values()
+            if fault is not None:
+                return self._faulty(cell, behaviour, fault)
         tally = _Tally()
         for number, batch in enumerate(self.batches):
             if cell.way.kind == "sympy" and not self._explicit(batch):
                 continue
             judgement = self._judge(cell, batch, number)
             if judgement.status is Status.SKIPPED:
-                return _verdict(cell, Status.SKIPPED, reason=judgement.reason)
+                if not tally.examples and not judgement.example:
+                    return _verdict(cell, Status.SKIPPED, reason=judgement.reason)
+                # A capability that was there a moment ago is not lacking.
+                judgement = replace(judgement, status=Status.ERROR, defect="raises")
             tally.add(judgement, len(batch))
             if judgement.status in (Status.WRONG, Status.ERROR):
                 return self._failing(cell, batch.example(judgement.example), tally)
@@ -170,12 +181,16 @@ class ClaimRun:
         if not tally.elements:
             status = Status.INCONCLUSIVE
             reason = reason or tally.undecided or "no element was compared"
+        fault = behaviour.after_values() if behaviour is not None else None
+        if behaviour is not None and fault is not None:
+            return self._faulty(cell, behaviour, fault, tally)
+        notes = behaviour.notes if behaviour is not None else None
         floors = np.concatenate([_NONE, *tally.floors])
         floor = float(np.median(floors)) if floors.size else None
         return _verdict(
             cell,
             status,
-            reason=reason if status is not Status.PASS else None,
+            reason=reason if status is not Status.PASS else notes,
             examples=tally.examples,
             elements=tally.elements,
             worst_ratio=tally.worst_ratio,
@@ -197,7 +212,7 @@ class ClaimRun:
                 continue
             outcome = execute(cell, point, self._wrt)
             if outcome.lacking is not None:
-                return Judgement(Status.SKIPPED, None, outcome.lacking)
+                return Judgement(Status.SKIPPED, None, outcome.lacking, example=example)
             if outcome.error is not None:
                 return Judgement(Status.ERROR, "raises", outcome.error, example=example)
             if outcome.mutated is not None:
@@ -278,6 +293,38 @@ class ClaimRun:
             counterexample=self._counterexample(cell, smallest, judgement),
         )
 
+    def _faulty(
+        self, cell: Cell, behaviour: Behaviour, fault: Fault, tally: _Tally | None = None
+    ) -> Verdict:
+        """Write down a fault of behaviour."""
+        example, title = fault.examples[0], self._title(cell, fault.status)
+        counterexample = Counterexample(
+            sizes=dict(example.sizes),
+            inputs=tuple(_array_record(*item) for item in behaviour.inputs_of(example).items()),
+            differing=0,
+            compared=0,
+            output="",
+            index=(),
+            got=float("nan"),
+            want=float("nan"),
+            allowed=float("nan"),
+            script=behaviour.script(fault, title),
+        )
+        return _verdict(
+            cell,
+            fault.status,
+            defect=fault.defect,
+            reason=fault.reason,
+            examples=tally.examples if tally else len(fault.examples),
+            elements=tally.elements if tally else 0,
+            worst_ratio=tally.worst_ratio if tally else None,
+            counterexample=counterexample,
+        )
+
+    def _title(self, cell: Cell, status: Status) -> str:
+        place = f"{cell.way.name} on {cell.backend.name} {cell.dtype}"
+        return f"{self.claim.id}: {place} {PHRASES[status]}"
+
     def _counterexample(self, cell: Cell, example: Example, judgement: Judgement) -> Counterexample:
         batch = batch_of(example)
         cast = batch.cast(self.domain, cell.dtype)
@@ -286,10 +333,6 @@ class ClaimRun:
         finding = judgement.finding
         statement = self.claim.statement
         bound = statement.bound if isinstance(statement, AtMost) else None
-        title = (
-            f"{self.claim.id}: {cell.way.name} on {cell.backend.name} {cell.dtype} "
-            f"{PHRASES[judgement.status]}"
-        )
         return Counterexample(
             sizes=dict(example.sizes),
             inputs=tuple(_array_record(name, array) for name, array in inputs.items()),
@@ -302,7 +345,12 @@ class ClaimRun:
             allowed=finding.allowed if finding else float("nan"),
             limit=finding.limit if finding else None,
             script=script(
-                title=title, cell=cell, inputs=inputs, wrt=self._wrt, want=want, bound=bound
+                title=self._title(cell, judgement.status),
+                cell=cell,
+                inputs=inputs,
+                wrt=self._wrt,
+                want=want,
+                bound=bound,
             ),
         )
 

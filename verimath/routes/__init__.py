@@ -9,7 +9,7 @@ import copy
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from verimath.backends import Backend
 from verimath.claim import AtMost, Claim, Equal, Function, Gradient, Library, Route, Seeder
@@ -129,12 +129,11 @@ def _placed(way: Way, backend: Backend, dtype: str) -> Way:
     A copy per cell, so that neither the caller's module nor another cell's state changes.
     """
     torch = sys.modules.get("torch")  # who has a module has imported torch
-    if torch is None or not isinstance(way.function, torch.nn.Module):
-        return way
-    if backend.why_unavailable():
+    module: Any = way.function
+    if torch is None or not isinstance(module, torch.nn.Module) or backend.why_unavailable():
         return way
     try:
-        module = copy.deepcopy(way.function).to(device=backend.device, dtype=getattr(torch, dtype))
+        module = copy.deepcopy(module).to(device=backend.device, dtype=getattr(torch, dtype))
     except Exception:  # noqa: BLE001 - a module's own code; what is wrong shows when it is called
         return way
     return replace(way, function=module)

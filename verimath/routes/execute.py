@@ -1,7 +1,8 @@
 """Running a route on one example: put the arrays there, call, fetch what comes back."""
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -56,9 +57,7 @@ def call(cell: Cell, arrays: Mapping[str, Any], wrt: Sequence[str]) -> Returned:
     Everything it raises is caught, an exit too; only Ctrl-C is not.
     """
     try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"), limited():
-            # An overflow in the code under test is a number to judge, not a crash.
-            warnings.simplefilter("ignore")
+        with foreign():
             if cell.way.random is not None:
                 cell.way.random(SEED)
             returned = _call(cell, arrays, wrt)
@@ -71,6 +70,15 @@ def call(cell: Cell, arrays: Mapping[str, Any], wrt: Sequence[str]) -> Returned:
             return Returned(lacking=f"no forward mode: {error}")
         return Returned(error=what_was_raised(error))
     return Returned(values)
+
+
+@contextmanager
+def foreign() -> Generator[None]:
+    """Where code under test runs: held to the time limit, and free to overflow and to warn."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"), limited():
+        # An overflow in the code under test is a number to judge, not a crash.
+        warnings.simplefilter("ignore")
+        yield
 
 
 def what_was_raised(error: BaseException) -> str:

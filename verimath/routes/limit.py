@@ -6,7 +6,7 @@ process, which is why a limit is set only in a child made for the purpose (`veri
 """
 
 import faulthandler
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 _limit: list[tuple[float, int]] = []  # seconds and file descriptor, or nothing
@@ -18,7 +18,7 @@ def set_limit(seconds: float, report_to: int) -> None:
 
 
 @contextmanager
-def limited() -> Iterator[None]:
+def limited() -> Generator[None]:
     """Hold what happens inside to the limit of this process, if it has one."""
     if not _limit:
         yield
