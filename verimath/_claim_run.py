@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from verimath.backends import DTYPES, Backend, Fetched, select_backends
 from verimath.behaviour.checks import Behaviour, applies_to
 from verimath.behaviour.lab import Fault
+from verimath.behaviour.repeats import fault_of_two
 from verimath.claim import AtMost, Claim, Equal, Function, Gradient, Route
 from verimath.domain import Domain
 from verimath.examples import (
@@ -26,6 +27,7 @@ from verimath.examples import (
     simplest_failure,
 )
 from verimath.formula.latex import statement_tex
+from verimath.isolation import LostError, isolated
 from verimath.judge import Finding, Judgement, judge, judge_bound, worse
 from verimath.outcome import outcome_of
 from verimath.prepare import Prepared, Want, prepare, wanted
@@ -65,6 +67,7 @@ class Options:
     dtypes: tuple[str, ...]
     examples: int
     seed: int
+    time_limit: float | None = None  # seconds that one call of code under test may take
 
 
 @dataclass(slots=True)
@@ -117,7 +120,7 @@ class ClaimRun:
     def record(self) -> ClaimRecord:
         """Run everything and write it down."""
         verdicts = tuple(
-            self._verdict(cell)
+            self._held(cell)
             for cell in cells(self.ways, self.options.backends, self.options.dtypes)
         )
         proof, mutants = self.proof(), self._mutants()
@@ -154,6 +157,18 @@ class ClaimRun:
 
     # --- verdicts ---
 
+    def _held(self, cell: Cell) -> Verdict:
+        """The verdict of a cell, in a process of its own where code under test has a time limit."""
+        limit = self.options.time_limit
+        # A device that is in use doesn't come along into a fork.
+        if limit is None or not applies_to(cell.way) or cell.backend.device != "cpu":
+            return self._verdict(cell)
+        try:
+            text = isolated(lambda: self._verdict(cell).model_dump_json(), seconds=limit)
+        except LostError as lost:
+            return _verdict(cell, Status.ERROR, defect="raises", reason=str(lost))
+        return Verdict.model_validate_json(text)
+
     def _verdict(self, cell: Cell) -> Verdict:
         missing = cell.backend.why_unavailable()
         if missing:
@@ -176,7 +191,7 @@ class ClaimRun:
                 judgement = replace(judgement, status=Status.ERROR, defect="raises")
             tally.add(judgement, len(batch))
             if judgement.status in (Status.WRONG, Status.ERROR):
-                return self._failing(cell, batch.example(judgement.example), tally)
+                return self._failing(cell, batch.example(judgement.example), tally, behaviour)
         status, reason = tally.judgement.status, tally.judgement.reason
         if not tally.elements:
             status = Status.INCONCLUSIVE
@@ -257,7 +272,9 @@ class ClaimRun:
         statement = self.claim.statement
         return statement.wrt_names if isinstance(statement, Gradient) else ()
 
-    def _failing(self, cell: Cell, example: Example, tally: _Tally) -> Verdict:
+    def _failing(
+        self, cell: Cell, example: Example, tally: _Tally, behaviour: Behaviour | None
+    ) -> Verdict:
         """Shrink a failure to its smallest example and write it down."""
         kind = tally.judgement.status
 
@@ -278,6 +295,9 @@ class ClaimRun:
         smallest = shrink(_simpler_of(found, example), fails, self.domain)
         judgement = self._judge(cell, batch_of(smallest))
         if judgement.status is not kind:
+            if behaviour is not None:
+                fault = fault_of_two(tally.judgement, judgement, example)
+                return self._faulty(cell, behaviour, fault, tally)
             reason = f"{kind.value} at first, {judgement.status.value} when called again"
             judgement = replace(tally.judgement, defect="nondeterministic", reason=reason)
             smallest = example

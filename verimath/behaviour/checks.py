@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verimath.backends import Fetched
+from verimath.behaviour import memory
 from verimath.behaviour.lab import Bench, Fault
 from verimath.behaviour.layouts import layouts
-from verimath.behaviour.memory import memory
-from verimath.behaviour.repeats import Pair, note_differences, repeats, unsteady
+from verimath.behaviour.repeats import Pair, repeats, unsteady
 from verimath.behaviour.script import script
 from verimath.claim import AtMost, Claim, Equal, Gradient
 from verimath.examples import Batch, Example, batch_of
@@ -51,13 +51,15 @@ def choose(batches: Sequence[Batch], way: Way) -> Choice:
     def size(batch: Batch) -> int:
         return sum(values.size // len(batch) for values in batch.inputs.values())
 
-    def distinct(batch: Batch) -> int:
-        return len(set(batch.sizes.values()))
+    def telling(batch: Batch) -> tuple[int, bool, int]:
+        """Different sizes first, then numbers that don't add up without rounding."""
+        rounds = any(np.any(values * 2**20 % 1) for values in batch.inputs.values())
+        return len(set(batch.sizes.values())), rounds, size(batch)
 
     few = [batch for batch in batches if size(batch) <= limit] or [min(batches, key=size)]
     full = [b for b in few if all(values.size for values in b.inputs.values())]
     kinds = [
-        max(full, key=lambda b: (distinct(b), size(b)), default=None),
+        max(full, key=telling, default=None),
         next((b for b in few if b not in full), None),
         next((b for b in few if any(values.ndim == 1 for values in b.inputs.values())), None),
         min(full, key=size, default=None),
@@ -102,14 +104,17 @@ class Behaviour:
         if bench.notes:
             return None
         try:
-            for example in dict.fromkeys([*choice.examples, *chain(*choice.pairs)]):
-                right, fault = unsteady(bench, example)
-                if not right:
-                    return fault
+            examples = list(dict.fromkeys([*choice.examples, *chain(*choice.pairs)]))
+            right, fault = unsteady(bench, examples)
+            if not right:
+                return fault
         except NotImplementedError:
             return None
-        note_differences(bench, choice.examples[0])
-        return next(filter(None, repeats(bench, choice.examples, choice.pairs)), None)
+        faults = chain(
+            memory.inputs(bench, choice.examples),
+            repeats(bench, choice.examples, choice.pairs),
+        )
+        return next(filter(None, faults), None)
 
     def after_values(self) -> Fault | None:
         """What else the code does, where its values are right."""
@@ -146,7 +151,8 @@ class Behaviour:
 
     def _faults(self) -> Iterator[Fault | None]:
         bench, choice = self._bench, self._choice
-        yield from memory(bench, self._formula(), choice.examples)
+        yield from memory.inputs(bench, choice.examples)
+        yield from memory.results(bench, self._formula(), choice.examples)
         yield from layouts(bench, self._claim.domain, choice.examples)
         if self._cell.backend.library == "torch":
             from verimath.behaviour.modes import modes

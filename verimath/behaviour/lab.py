@@ -17,7 +17,16 @@ from verimath.examples import Example
 from verimath.judge import Judgement
 from verimath.report.record import Defect, Status
 from verimath.routes import Cell
-from verimath.routes.execute import SEED, Returned, call, fetch, foreign, put, what_was_raised
+from verimath.routes.execute import (
+    SEED,
+    Returned,
+    call,
+    changed_input,
+    fetch,
+    foreign,
+    put,
+    what_was_raised,
+)
 
 Arrays = dict[str, Any]
 Inputs = Mapping[str, NDArray[Any]]
@@ -89,6 +98,19 @@ class Fault:
         return f"{self.situation}: {self.found}"
 
 
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A call: how its results were judged, and their bytes."""
+
+    judgement: Judgement
+    results: tuple[bytes, ...] = ()
+
+    @property
+    def bad(self) -> bool:
+        """Whether it is wrong or raised."""
+        return self.judgement.status in (Status.WRONG, Status.ERROR)
+
+
 @dataclass(frozen=True, eq=False)
 class Bench:
     """A cell with the judge at hand: what labs are made of."""
@@ -121,16 +143,25 @@ class Bench:
             found = str(error)
         return Fault(defect, situation, found, examples, probe, extra) if found else None
 
-    def judged(self, example: Example) -> Judgement:
-        """The judgement of one call.
+    def trial(self, example: Example) -> Trial:
+        """One call and its judgement.
 
         Raises NotImplementedError for a capability that the code lacks.
         """
         lab = self.lab(example)
+        arrays = lab.put()
         try:
-            return lab.judged(lab.call(lab.put()))
+            outcome = fetch(self.cell, Returned(tuple(lab.call(arrays))))
         except RaisedError as error:
-            return Judgement(Status.ERROR, "raises", str(error))
+            return Trial(Judgement(Status.ERROR, "raises", str(error)))
+        if outcome.error is not None:
+            return Trial(Judgement(Status.ERROR, "raises", outcome.error))
+        changed = changed_input(self.cell, arrays, self.inputs_of(example))
+        if changed is not None:
+            reason = f"input {changed} was changed in place"
+            return Trial(Judgement(Status.WRONG, "mutates_input", reason))
+        judgement = self.judge(example, outcome.results)
+        return Trial(judgement, tuple(result.array.tobytes() for result in outcome.results))
 
 
 class BenchLab:
@@ -171,16 +202,12 @@ class BenchLab:
         except BaseException as error:
             raise RaisedError(f"it raises {what_was_raised(error)}") from error
 
-    def judged(self, results: Sequence[Any], k: int = 0) -> Judgement:
-        """The judgement of results at a point."""
-        outcome = fetch(self._bench.cell, Returned(tuple(results)))
-        if outcome.error is not None:
-            return Judgement(Status.ERROR, "raises", outcome.error)
-        return self._bench.judge(self._examples[k], outcome.results)
-
     def compare(self, results: Sequence[Any], k: int = 0) -> str:
         """What is wrong with results at a point, in words."""
-        return complaint(self.judged(results, k))
+        outcome = fetch(self._bench.cell, Returned(tuple(results)))
+        if outcome.error is not None:
+            return outcome.error
+        return complaint(self._bench.judge(self._examples[k], outcome.results))
 
 
 def complaint(judgement: Judgement) -> str:

@@ -13,7 +13,6 @@ import numpy as np
 from verimath.behaviour.lab import Bench, Fault, Lab, Probe
 from verimath.domain import Domain
 from verimath.examples import Example
-from verimath.report.record import Status
 
 Arrange = Callable[[Any], Any]
 
@@ -114,7 +113,7 @@ def layouts(bench: Bench, domain: Domain, examples: Sequence[Example]) -> Iterat
             yield _look(bench, phrase, arrange, axes, names, example)
         if bench.cell.way.kind != "forward":  # a dual tensor may not overlap itself
             repeated, names = _repeated(domain, example)
-            right = names and bench.judged(repeated).status not in (Status.WRONG, Status.ERROR)
+            right = names and not bench.trial(repeated).bad
             if right:
                 expand = torch_expanded if torch else numpy_expanded
                 yield _look(bench, "expanded (a stride of zero)", expand, 1, names, repeated)

@@ -80,13 +80,18 @@ def overlapping(expected: tuple[tuple[str, str], ...]) -> Probe:
     return results_overlap
 
 
-def memory(bench: Bench, formula: Bench, examples: Sequence[Example]) -> Iterator[Fault | None]:
-    """What a call does with the memory around it; `formula` is the claimed one on this backend."""
-    for example in examples:
-        if bench.cell.way.kind in ("numeric", "value"):
+def inputs(bench: Bench, examples: Sequence[Example]) -> Iterator[Fault | None]:
+    """What a call leaves of its inputs, beside their numbers."""
+    if bench.cell.way.kind in ("numeric", "value"):  # torch's modes hand leaves of their own on
+        for example in examples:
             situation = "a call leaves an input changed in kind"
             yield bench.look("mutates_input", situation, kind_of_inputs, example)
-        if bench.cell.way.kind == "numeric":
+
+
+def results(bench: Bench, formula: Bench, examples: Sequence[Example]) -> Iterator[Fault | None]:
+    """What results share memory with; `formula` is the claimed one on this backend."""
+    if bench.cell.way.kind == "numeric":
+        for example in examples:
             lab = formula.lab(example)
             arrays = lab.put()
             expected = tuple(overlaps(arrays, lab.call(arrays)))

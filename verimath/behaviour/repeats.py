@@ -8,10 +8,12 @@ from collections.abc import Iterator, Sequence
 
 from verimath.behaviour.lab import Bench, Fault, Lab, complaint
 from verimath.examples import Example
+from verimath.judge import Judgement
 from verimath.report.record import Status
-from verimath.routes.execute import Returned, fetch
 
 Pair = tuple[Example, Example]  # of the same shapes, with other numbers
+
+_AFTER = "right at first, but after calls with other inputs"
 
 
 def called_twice(lab: Lab) -> str:
@@ -54,49 +56,54 @@ def earlier_result(lab: Lab) -> str:
 
 
 def one_of_several(lab: Lab) -> str:
-    """Calls with the same numbers, of which one is wrong."""
-    return next(filter(None, (lab.compare(lab.call(lab.put())) for _ in range(5))), "")
+    """Calls with the same numbers, of which one is wrong, if only now and then."""
+    return next(filter(None, (lab.compare(lab.call(lab.put())) for _ in range(50))), "")
 
 
-def unsteady(bench: Bench, example: Example) -> tuple[bool, Fault | None]:
-    """Whether a first call is right; and the fault, if it is wrong or raises and the second isn't.
+def unsteady(bench: Bench, examples: Sequence[Example]) -> tuple[bool, Fault | None]:
+    """Whether two calls with each example are right; if not, the fault, unless all are wrong.
 
-    Raises NotImplementedError for a capability that the code lacks.
+    Notes results that differ within their bounds. Raises NotImplementedError for a capability that
+    the code lacks.
     """
-    once = bench.judged(example)
-    if once.status not in (Status.WRONG, Status.ERROR):
-        return True, None
-    again = bench.judged(example)
-    if again.status is once.status:
-        return False, None
-    situation = f"{once.status.value} at first, {again.status.value} when called again"
-    fault = Fault(
-        "nondeterministic",
-        situation,
-        complaint(once),
-        (example,),
-        one_of_several,
-        status=once.status,
-    )
-    return False, fault
+    for number, example in enumerate(examples):
+        once, again = bench.trial(example), bench.trial(example)
+        if once.bad and again.bad:
+            return False, _right_before(bench, examples[:number], example)
+        if once.bad or again.bad:
+            return False, fault_of_two(once.judgement, again.judgement, example)
+        if once.results != again.results:
+            bench.notes["repeated calls differ in their last digits, within the bound"] = None
+    return True, None
 
 
-def note_differences(bench: Bench, example: Example) -> None:
-    """Note results of repeated calls that differ within their bounds."""
-    lab = bench.lab(example)
-    calls = [fetch(bench.cell, Returned(tuple(lab.call(lab.put())))).results for _ in range(2)]
-    one, other = ([result.array.tobytes() for result in results] for results in calls)
-    if one != other:
-        bench.notes["repeated calls differ in their last digits, within the bound"] = None
+def fault_of_two(once: Judgement, again: Judgement, example: Example) -> Fault:
+    """The fault of code of which one of two calls with the same input is wrong."""
+    if once.status in (Status.WRONG, Status.ERROR):
+        situation = f"{once.status.value} at first, {again.status.value} when called again"
+        bad, probe = once, one_of_several
+    else:
+        situation = "called twice with the same input, and the second time"
+        bad, probe = again, called_twice
+    found = complaint(bad)
+    return Fault("nondeterministic", situation, found, (example,), probe, status=bad.status)
+
+
+def _right_before(bench: Bench, before: Sequence[Example], example: Example) -> Fault | None:
+    """The fault of code that is wrong now where it was right before another example came."""
+    for one in before:
+        now = bench.trial(one)
+        if now.bad:
+            others = (one, *(other for other in before if other is not one), example)
+            found, status = complaint(now.judgement), now.judgement.status
+            return Fault("stateful", _AFTER, found, others, called_between_others, status=status)
+    return None
 
 
 def repeats(
     bench: Bench, examples: Sequence[Example], pairs: Sequence[Pair]
 ) -> Iterator[Fault | None]:
     """What calling again shows, on examples at which the code is right."""
-    for example in examples:
-        situation = "called twice with the same input, and the second time"
-        yield bench.look("nondeterministic", situation, called_twice, example)
     for pair in pairs:
         situation = "its result changes when it is called again, because both share memory"
         yield bench.look("aliases", situation, earlier_result, *pair)
@@ -104,5 +111,4 @@ def repeats(
         yield bench.look("stateful", situation, new_numbers_in_the_same_arrays, *pair)
     for k, example in enumerate(examples):
         others = [*examples[:k], *examples[k + 1 :], *(other for _, other in pairs)]
-        situation = "right at first, but after calls with other inputs"
-        yield bench.look("stateful", situation, called_between_others, example, *others)
+        yield bench.look("stateful", _AFTER, called_between_others, example, *others)

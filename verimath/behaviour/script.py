@@ -81,7 +81,8 @@ class Lab:
 
 
 np.set_printoptions(precision=17)
-found = make_probe()(Lab({function}))
+lab = Lab({function})
+found = make_probe()(lab) or lab.compare(lab.call(lab.put()))
 situation = {situation!r}
 print(f"{{situation}}: {{found}}" if found else "the failure is gone")
 raise SystemExit(1 if found else 0)

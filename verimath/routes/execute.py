@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from verimath.backends import Backend, Fetched
 from verimath.routes import Cell
-from verimath.routes.limit import limited
+from verimath.routes.limit import announce, limited
 
 Inputs = Mapping[str, NDArray[Any]]
 
@@ -56,6 +56,7 @@ def call(cell: Cell, arrays: Mapping[str, Any], wrt: Sequence[str]) -> Returned:
 
     Everything it raises is caught, an exit too; only Ctrl-C is not.
     """
+    announce(lambda: f"given {', '.join(f'{n} {tuple(x.shape)}' for n, x in arrays.items())}")
     try:
         with foreign():
             if cell.way.random is not None:
@@ -118,6 +119,8 @@ def _call(cell: Cell, arrays: Mapping[str, Any], wrt: Sequence[str]) -> Any:
 def _as_standard(function: Callable[..., Any], backend: Backend) -> Callable[..., Any]:
     def call(*arrays: Any) -> Any:
         result = function(*(backend.standard(array) for array in arrays))
+        if isinstance(result, tuple | list):
+            return tuple(getattr(each, "tensor", each) for each in result)
         return getattr(result, "tensor", result)
 
     return call

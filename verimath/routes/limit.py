@@ -6,7 +6,8 @@ process, which is why a limit is set only in a child made for the purpose (`veri
 """
 
 import faulthandler
-from collections.abc import Generator
+import os
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 _limit: list[tuple[float, int]] = []  # seconds and file descriptor, or nothing
@@ -15,6 +16,15 @@ _limit: list[tuple[float, int]] = []  # seconds and file descriptor, or nothing
 def set_limit(seconds: float, report_to: int) -> None:
     """End this process if a call takes longer, after writing where it was to a file descriptor."""
     _limit[:] = [(seconds, report_to)]
+
+
+def announce(what: Callable[[], str]) -> None:
+    """Begin the report with a line on what the next call is given, if there is a limit."""
+    if _limit:
+        _, report_to = _limit[0]
+        os.ftruncate(report_to, 0)
+        os.lseek(report_to, 0, os.SEEK_SET)
+        os.write(report_to, f"{what()}\n".encode())
 
 
 @contextmanager
