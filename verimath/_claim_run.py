@@ -187,8 +187,7 @@ class ClaimRun:
             if judgement.status is Status.SKIPPED:
                 if not tally.examples and not judgement.example:
                     return _verdict(cell, Status.SKIPPED, reason=judgement.reason)
-                # A capability that was there a moment ago is not lacking.
-                judgement = replace(judgement, status=Status.ERROR, defect="raises")
+                judgement = _had(judgement)
             tally.add(judgement, len(batch))
             if judgement.status in (Status.WRONG, Status.ERROR):
                 return self._failing(cell, batch.example(judgement.example), tally, behaviour)
@@ -283,7 +282,7 @@ class ClaimRun:
                 return False
             if not self._of(candidate).allows(candidate.sizes):
                 return False
-            return self._judge(cell, batch_of(candidate)).status is kind
+            return _had(self._judge(cell, batch_of(candidate))).status is kind
 
         found = simplest_failure(
             self.domain,
@@ -293,7 +292,7 @@ class ClaimRun:
             entropy=self.options.seed,
         )
         smallest = shrink(_simpler_of(found, example), fails, self.domain)
-        judgement = self._judge(cell, batch_of(smallest))
+        judgement = _had(self._judge(cell, batch_of(smallest)))
         if judgement.status is not kind:
             if behaviour is not None:
                 fault = fault_of_two(tally.judgement, judgement, example)
@@ -460,6 +459,13 @@ class ClaimRun:
             self._judge(cell, batch, number).status in (Status.WRONG, Status.ERROR)
             for number, batch in enumerate(self.batches)
         )
+
+
+def _had(judgement: Judgement) -> Judgement:
+    """The judgement of code that had the capability a moment ago: then it isn't lacking."""
+    if judgement.status is not Status.SKIPPED:
+        return judgement
+    return replace(judgement, status=Status.ERROR, defect="raises")
 
 
 def _verdict(cell: Cell, status: Status, **facts: Any) -> Verdict:

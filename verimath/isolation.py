@@ -5,6 +5,7 @@ back as text in a file that has no name. Inside, every call of the code under te
 time limit (`routes.limit`): when that ends the process, the file of last words says where it was.
 """
 
+import faulthandler
 import os
 import re
 import signal
@@ -70,6 +71,7 @@ def _work(
         torch = sys.modules.get("torch")
         if torch is not None:
             torch.set_num_threads(1)  # the pool of threads has stayed behind
+        faulthandler.enable(last_words)  # a crash says where it was, too
         set_limit(seconds, last_words.fileno())
         answer.write(work().encode())
         answer.flush()
@@ -83,13 +85,17 @@ def _work(
 
 
 def _how(code: int, last_words: str, seconds: float) -> str:
-    given, _, trace = last_words.partition("\n")
-    if trace.startswith("Timeout"):
-        # Of the last thread, which is the main one, the innermost line.
-        thread = re.split(r"^(?:Current t|T)hread .*$", trace, flags=re.MULTILINE)[-1]
-        frame = re.search(r'File "(.*)", line (\d+) in (.*)', thread)
-        where = f"; it was in {frame[3]} ({frame[1]}, line {frame[2]})" if frame else ""
-        return f"no answer within {seconds:g} s {given}{where}"
-    if code < 0:
-        return f"it ended the process by signal {-code} ({signal.strsignal(-code)}) {given}"
-    return f"it ended the process with exit status {code} {given}"
+    parts = re.split(r"^(Timeout|Fatal|\Z)", last_words, maxsplit=1, flags=re.MULTILINE)
+    given, kind, trace = parts[0].strip(), parts[1], parts[2]
+    if kind == "Timeout":
+        end = f"no answer within {seconds:g} s"
+    elif code < 0:
+        end = f"it ended the process by signal {-code} ({signal.strsignal(-code)})"
+    else:
+        end = f"it ended the process with exit status {code}"
+    # The innermost line of the current thread, or of the last one, which is the main one.
+    threads = re.split(r"^(?=Thread|Current thread)", trace, flags=re.MULTILINE)
+    thread = next((t for t in threads if t.startswith("Current")), threads[-1])
+    frame = re.search(r'File "(.*)", line (\d+) in (.*)', thread)
+    where = f"; it was in {frame[3]} ({frame[1]}, line {frame[2]})" if frame else ""
+    return f"{end} {given}{where}" if given else f"{end}{where}"

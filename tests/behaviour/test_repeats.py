@@ -1,6 +1,7 @@
 """Chance and memory: what a second call shows."""
 
 import functools
+import itertools
 
 import numpy as np
 import pytest
@@ -34,12 +35,17 @@ def test_chance_is_a_fault_where_it_shows(rejected):
     rejected(off_now_and_then, "nondeterministic", "called")
 
 
-def in_any_order(x):
-    return np.asarray(sum(np.random.permutation(x), start=x.dtype.type(0)))
+TURNS = itertools.cycle([0, 1])
+
+
+def in_another_order(x):
+    """As a parallel sum is: now and then off by a rounding more."""
+    off = next(TURNS) * np.finfo(x.dtype).eps if x.size > 3 else 0
+    return np.asarray(x.sum() * x.dtype.type(1 + off))
 
 
 def test_another_order_of_a_sum_is_a_fact_and_no_fault(accepted):
-    verdict = accepted(in_any_order, TOTAL, examples=40)[""]
+    verdict = accepted(in_another_order, TOTAL, examples=40)[""]
     assert verdict.reason == "repeated calls differ in their last digits, within the bound"
 
 

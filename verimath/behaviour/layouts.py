@@ -24,7 +24,8 @@ def numpy_transposed(a: Any) -> Any:
 
 def numpy_strided(a: Any) -> Any:
     """Every other element of something larger, along every axis."""
-    view = np.full([2 * n for n in a.shape], np.nan, a.dtype)[(slice(None, None, 2),) * a.ndim]
+    gaps = np.full([2 * n for n in a.shape], np.nan, a.dtype)
+    view = gaps[(..., *(slice(None, None, 2),) * a.ndim)]
     view[...] = a
     return view
 

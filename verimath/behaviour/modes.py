@@ -24,8 +24,8 @@ from verimath.examples import Example
 from verimath.prepare import Prepared
 
 
-def custom_nodes(value: Any) -> list[Any]:
-    """The nodes of custom functions in the graph behind a value."""
+def nodes_behind(value: Any) -> list[Any]:
+    """Every node of the graph behind a value."""
     found: dict[Any, None] = {}
     todo = [value.grad_fn]
     while todo:
@@ -33,7 +33,12 @@ def custom_nodes(value: Any) -> list[Any]:
         if node is not None and node not in found:
             found[node] = None
             todo += [below for below, _ in node.next_functions]
-    return [node for node in found if isinstance(node, BackwardCFunction)]
+    return list(found)
+
+
+def custom_nodes(value: Any) -> list[Any]:
+    """The nodes of custom functions in the graph behind a value."""
+    return [node for node in nodes_behind(value) if isinstance(node, BackwardCFunction)]
 
 
 def value_of(lab: Lab, k: int = 0) -> tuple[Any, list[Any]]:
@@ -48,7 +53,8 @@ def gradients_of(lab: Lab, value: Any, leaves: list[Any], **options: Any) -> lis
     """Gradients by a cotangent of minus two, which code that ignores it would not stand."""
     if not value.requires_grad:
         return [torch.zeros_like(leaf) for leaf in leaves]
-    seed = torch.full_like(value, -2.0)
+    # Who is only differentiable once says so only if the cotangent could be differentiated in.
+    seed = torch.full_like(value, -2.0, requires_grad=options.get("create_graph", False))
     found = lab.run(torch.autograd.grad, value, leaves, seed, materialize_grads=True, **options)
     return [gradient / -2.0 for gradient in found]
 
@@ -129,6 +135,9 @@ def second_derivative(lab: Lab) -> str:
         ]
         total = torch.stack([(g * v).sum() for g, v in zip(gradients, vectors, strict=True)]).sum()
         found = [torch.zeros_like(leaf) for leaf in leaves]
+        # A node that only raises has no way to the leaves: it would not be met, and zero be left.
+        if any(node.name() == "torch::autograd::Error" for node in nodes_behind(total)):
+            raise RuntimeError("a backward is marked as differentiable once")
         if total.requires_grad:
             found = lab.run(torch.autograd.grad, total, leaves, materialize_grads=True)
     except Exception as error:

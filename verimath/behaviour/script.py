@@ -36,7 +36,7 @@ _MAIN = """
 
 # --- the examples and the check ---
 
-
+{imports}
 class Lab:
     def __init__(self, function):
         def numbers(text, dtype, *shape):
@@ -55,7 +55,7 @@ class Lab:
 {put}        return arrays
 
     def call(self, arrays):
-{imports}        function = self.function
+        function = self.function
 {call}        return got
 
     def run(self, function, *arguments, **options):
@@ -109,7 +109,7 @@ def script(
         vectors=", ".join(map(array_text, fault.extra.vectors)),
         wants=wants_text(fault.extra.wants),
         put=textwrap.indent(put_lines(cell), "    "),
-        imports="        import torch\n\n" if torch else "",
+        imports="import torch\n\n" if torch else "",
         call=textwrap.indent(call_lines(cell, wrt), "    "),
         kinds="torch.Tensor" if torch else "(np.ndarray, np.generic)",
         fetch="result.detach().cpu().numpy()" if torch else "np.asarray(result)",
