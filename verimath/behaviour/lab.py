@@ -5,6 +5,7 @@ NotImplementedError for an optional capability that the code lacks. Probes use n
 `Lab` offers, so that they can be copied into a script (`script` has the other lab).
 """
 
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -78,6 +79,7 @@ class Extra:
 
 
 NOTHING = Extra()
+_LONGEST_NOTE = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ class Bench:
         try:
             found = probe(self.lab(*examples, extra=extra))
         except NotImplementedError as error:
-            self.notes[str(error)] = None
+            self.notes[textwrap.shorten(str(error), _LONGEST_NOTE)] = None
             return None
         except RaisedError as error:
             found = str(error)
