@@ -17,6 +17,10 @@ class FormulaError(ClaimError):
     """A formula uses something that can't be traced; the message names the line."""
 
 
+class NotExpressibleError(VerimathError):
+    """Something that an arithmetic can't hold, such as an index that is a symbol."""
+
+
 class UsageError(VerimathError, ValueError):
     """An option or name that was passed is at fault (exit code 2)."""
 

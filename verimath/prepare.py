@@ -16,9 +16,9 @@ from verimath.arithmetic.rounding import Array, Enclosure, evaluate, rounding_co
 from verimath.claim import AtMost, Claim, Equal, Gradient
 from verimath.errors import ClaimError, FormulaError
 from verimath.formula.derive import Derivation, derive, push_forward
-from verimath.formula.graph import Formula, Node
+from verimath.formula.graph import Formula, Node, topological
 from verimath.formula.trace import trace
-from verimath.shapes import Binding, shape_text
+from verimath.shapes import Binding, Size, shape_text
 
 # No input can have this name: an input is an identifier.
 _TANGENT = "the direction"
@@ -48,27 +48,55 @@ class Prepared:
     @cached_property
     def _divisors(self) -> tuple[Node, ...]:
         """Denominators that depend on sizes alone."""
-        formulas = (self.primal, *self.orders)
         found = dict.fromkeys(
             node.inputs[-1] if node.operation == "divide" else node.inputs[0]
-            for formula in formulas
-            for node in formula.nodes()
+            for node in self._nodes
             if node.operation == "divide" or (node.operation == "power" and node.parameter < 0)
         )
+        return tuple(node for node in found if _depends_on_sizes(node))
+
+    @cached_property
+    def _nodes(self) -> tuple[Node, ...]:
+        """Every node of every formula, those inside composites too."""
+        todo = [output for formula in (self.primal, *self.orders) for output in formula.outputs]
+        found: dict[Node, None] = {}
+        while todo:
+            inner = dict.fromkeys(node for node in topological(tuple(todo)) if node not in found)
+            found.update(inner)
+            todo = [o for n in inner if n.operation == "composite" for o in n.parameter.orders]
+        return tuple(found)
+
+    @cached_property
+    def _places(self) -> tuple[tuple[Node, Size], ...]:
+        """Indices that depend on sizes alone, and the size of the axis they index."""
         return tuple(
-            node
-            for node in found
-            if all(n.operation != "input" for n in Formula("", {}, (node,), {}).nodes())
+            (node.inputs[1], node.inputs[0].shape[node.parameter])
+            for node in self._nodes
+            if node.operation == "gather" and _depends_on_sizes(node.inputs[1])
         )
 
     def allows(self, binding: Binding) -> bool:
-        """Whether the claim speaks of these sizes: none negative, no division by a size of zero."""
-        sizes = [size.at(binding) for node in self.primal.inputs.values() for size in node.shape]
-        if any(size < 0 for size in sizes):
-            return False
+        """Whether the claim speaks of these sizes.
+
+        No size is negative, no index beyond its axis, no maximum over nothing, and no denominator
+        that depends on sizes alone is zero.
+        """
+        for node in self._nodes:
+            if any(size.at(binding) < 0 for size in node.shape):
+                return False
+            if node.operation == "max" and node.inputs[0].shape[node.parameter].at(binding) == 0:
+                return False
+        for place, size in self._places:
+            (found,) = evaluate_sizes(Formula("indices", {}, (place,), {}), binding)
+            if np.any(found.value < 0) or np.any(found.value >= size.at(binding)):
+                return False
         # The value of an empty denominator array is no obstacle, a zero in it is.
         denominators = Formula("denominators", {}, self._divisors, {})
         return all(bool(np.all(e.value != 0)) for e in evaluate_sizes(denominators, binding))
+
+
+def _depends_on_sizes(node: Node) -> bool:
+    return all(n.operation != "input" for n in topological((node,)))
 
 
 def evaluate_sizes(formula: Formula, binding: Binding) -> tuple[Enclosure, ...]:

@@ -15,7 +15,8 @@ from verimath.arithmetic.symbolic import evaluate, exact
 from verimath.formula import operations as op
 from verimath.formula.graph import Subscripts
 from verimath.formula.literals import read_literal
-from verimath.formula.trace import Namespace, trace
+from verimath.formula.namespace import Namespace
+from verimath.formula.trace import trace
 from verimath.routes import symbolic as route
 from verimath.shapes import Size
 

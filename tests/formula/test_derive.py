@@ -30,6 +30,10 @@ with warnings.catch_warnings():  # torch's own, on the first use of forward mode
 N, D, K = Size.of("n"), Size.of("d"), Size.of("k")
 
 
+# Nobody knows the largest of nothing.
+OF_SOMETHING = ("softmax", "logsumexp", "log softmax")
+
+
 def value_of(node_formula, values, binding):
     found = evaluate(node_formula, {name: x[None] for name, x in values.items()}, binding)
     return [
@@ -41,7 +45,7 @@ def value_of(node_formula, values, binding):
 @settings(max_examples=100, deadline=None)
 @given(data=st.data(), seed=st.integers(0, 2**16))
 def test_reverse_mode_is_torchs(programs, data, seed):
-    program = data.draw(programs(scalar=True, smallest=0))
+    program = data.draw(programs(scalar=True, smallest=0, without=OF_SOMETHING))
     values = program.draw(seed)
     wrt = tuple(values)
     found = value_of(derive(program.formula, wrt).gradients, values, program.binding)
@@ -138,7 +142,7 @@ def test_a_gradient_of_an_array_is_refused_with_its_shape():
 def test_every_step_passes_its_own_check(programs, data):
     cheap = ("shift", "square", "add", "multiply", "matmul", "transpose", "sum", "column sums",
              "scale", "row sums", "mean", "column", "row", "spread", "diagonal", "sin")  # fmt: skip
-    program = data.draw(programs(longest=4, operations_=cheap))
+    program = data.draw(programs(longest=4, only=cheap))
     xp = array_api_compat.array_namespace
     total = trace(lambda *x: xp(*x).sum(program(*x)), program.shapes)
     inner = [n for n in total.nodes() if n.operation == "einsum"]

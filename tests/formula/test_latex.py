@@ -240,7 +240,7 @@ MATRICES = (
 @settings(max_examples=300, deadline=None)
 @given(data=st.data(), seed=st.integers(0, 2**16))
 def test_a_formula_reads_as_what_it_computes(programs, data, seed):
-    program = data.draw(programs(longest=6, operations_=MATRICES))
+    program = data.draw(programs(longest=6, only=MATRICES))
     if program.formula.outputs[0].shape and len(program.formula.outputs[0].shape) > 2:
         return
     binding = {"n": 2, "d": 3}
@@ -255,7 +255,7 @@ def test_a_formula_reads_as_what_it_computes(programs, data, seed):
 def test_a_gradient_reads_as_what_it_computes(programs, data, seed):
     import torch
 
-    program = data.draw(programs(longest=4, scalar=True, operations_=MATRICES))
+    program = data.draw(programs(longest=4, scalar=True, only=MATRICES))
     program = type(program)(program.steps, (("n", 2), ("d", 3)), True)
     values = program.draw(seed)
     tensors = [torch.tensor(x, requires_grad=True) for x in values.values()]

@@ -6,11 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from verimath.arithmetic import bounds, symbolic, values
+from verimath.composites import softmax
 from verimath.errors import FormulaError
 from verimath.formula import derive
 from verimath.formula import operations as op
 from verimath.formula.graph import Formula, Subscripts
 from verimath.formula.latex import formula_tex
+from verimath.formula.trace import trace
 from verimath.routes import symbolic as route
 from verimath.shapes import ONE, Size
 
@@ -86,7 +88,14 @@ def test_nothing_is_made_where_nothing_changes():
 # --- every operation has a rule of every kind -------------------------------------------------
 
 # What is missing, and why.
-LEAVES = {"input", "constant", "size", "table", "delta"}  # nothing below to differentiate in
+LEAVES = {
+    "input",
+    "constant",
+    "size",
+    "table",
+    "delta",
+    "index",
+}  # nothing below to differentiate in
 
 
 @pytest.mark.parametrize("operation", op.OPERATIONS)
@@ -94,7 +103,8 @@ def test_every_operation_has_a_rule_of_every_kind(operation):
     assert (operation in derive.REVERSE) is (operation not in LEAVES)
     assert (operation in derive.FORWARD) is (operation not in LEAVES)
     assert operation in values.VALUES
-    assert operation in bounds.BOUNDS
+    # A composite's bound is that of what it stands for.
+    assert (operation in bounds.BOUNDS) is (operation != "composite")
     # A symbolic evaluation starts from given values of the inputs.
     assert (operation in symbolic._RULES) is (operation != "input")
 
@@ -136,6 +146,23 @@ NODES = {
     "einsum": op.matmul(X, W),
     "broadcast": op.broadcast(W, (N, D)),
     "reshape": op.reshape(W, (D, ONE)),
+    "index": op.index(N),
+    "convert": op.convert(op.index(N)),
+    "compare": op.compare("less", X, W),
+    "logical": op.logical("not", op.compare("less", X, W)),
+    "where": op.where(op.compare("less", X, W), X, W),
+    "maximum": op.maximum(X, W),
+    "max": op.max_(X, 1),
+    "subgradient": op.subgradient("sign", X),
+    "gather": op.gather(X, op.index(N), 0),
+    "scatter": op.scatter(X, op.index(N), 0, N),
+    "concatenate": op.concatenate([X, X], 1),
+    "product": op.product(X, 0),
+    "cumulative": op.cumulative(X, 0),
+    "solve": op.solve(op.matmul(X, op.transpose(X)), X),
+    "determinant": op.determinant(op.matmul(X, op.transpose(X))),
+    "cholesky": op.cholesky(op.matmul(X, op.transpose(X))),
+    "composite": trace(softmax, {"X": (N, D)}).outputs[0],
 }
 
 

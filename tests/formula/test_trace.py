@@ -15,11 +15,13 @@ from hypothesis.extra.numpy import arrays
 from verimath.arithmetic.rounding import evaluate
 from verimath.errors import FormulaError
 from verimath.formula import operations
-from verimath.formula.trace import Namespace, trace
+from verimath.formula.namespace import Namespace
+from verimath.formula.trace import trace
 from verimath.shapes import Size
 
 N, D, K = Size.of("n"), Size.of("d"), Size.of("k")
-AXES = {"n": N, "d": D, "k": K, "1": Size.of(1)}
+AXES = {"n": N, "d": D, "k": K, "1": Size.of(1), "5": Size.of(5)}
+AXES |= {"n+1": N + 1, "2*n": N * 2}
 
 
 def run(function, shapes, sizes, seed):
@@ -52,6 +54,8 @@ def agree(function, shapes, sizes, seed):
 def xp_(function):
     return lambda x, *rest: function(array_namespace(x), x, *rest)
 
+
+STANDARD_FUNCTIONS = set(operations.FUNCTIONS) - {"erf"}
 
 # Per function of the namespace: a use of it, and the shapes of its arguments.
 USES = {
@@ -138,14 +142,146 @@ USES = {
     ),
     **{
         name: (xp_(lambda xp, x, name=name: getattr(xp, name)(x)), "k n d")
-        for name in operations.FUNCTIONS
+        for name in sorted(STANDARD_FUNCTIONS - {"asin", "acos", "atanh", "acosh"})
     },
+    **{
+        name: (xp_(lambda xp, x, name=name: getattr(xp, name)(x / 2.5)), "k n d")
+        for name in ("asin", "acos", "atanh")
+    },
+    "acosh": (xp_(lambda xp, x: xp.acosh(x + 1)), "n"),
+    "less": (xp_(lambda xp, x, y: xp.where(xp.less(x, y), x, -y)), "n d|d"),
+    "less_equal": (xp_(lambda xp, x, y: xp.where(xp.less_equal(x, x), x, y)), "n d|d"),
+    "greater": (xp_(lambda xp, x, y: xp.where(xp.greater(x, y), x, -y)), "n d|n d"),
+    "greater_equal": (xp_(lambda xp, x, y: xp.where(xp.greater_equal(x, y), x, -y)), "n d|n d"),
+    "equal": (xp_(lambda xp, x, y: xp.where(xp.equal(x, x[:1, :]), x, -y)), "n d|n d"),
+    "not_equal": (xp_(lambda xp, x, y: xp.where(xp.not_equal(x, x[:1, :]), x, -y)), "n d|n d"),
+    "comparison operators": (
+        lambda x, y: tuple(
+            array_namespace(x).where(mask, x, 3 * y)
+            for mask in (x < y, x <= y, x > y, x >= y, x == y, x != y, ~(x < y))
+        ),
+        "n d|n d",
+    ),
+    "logical_and": (xp_(lambda xp, x: xp.where(xp.logical_and(x > 1, x < 1.5), x, -x)), "n d"),
+    "logical_or": (xp_(lambda xp, x: xp.where(xp.logical_or(x < 1, x > 1.5), x, -x)), "n d"),
+    "logical_not": (xp_(lambda xp, x: xp.where(xp.logical_not(x < 1), x, -x)), "n d"),
+    "where": (xp_(lambda xp, x, y: xp.where((x > 1) & (y < 1) | (x < 0.7), x, y)), "n 1|d"),
+    "astype": (xp_(lambda xp, x: x * xp.astype(x > 1, x.dtype)), "n d"),
+    "maximum": (xp_(lambda xp, x, y: xp.maximum(x, y)), "n d|d"),
+    "minimum": (xp_(lambda xp, x, y: xp.minimum(x, y)), "n d|d"),
+    "clip": (xp_(lambda xp, x: (xp.clip(x, 0.7, 1.5), xp.clip(x, None, 1.0))), "n d"),
+    "max": (
+        xp_(lambda xp, x: (xp.max(x), xp.max(x, axis=1), xp.max(x, axis=(0, 2), keepdims=True))),
+        "k n d",
+    ),
+    "min": (xp_(lambda xp, x: (xp.min(x), xp.min(x, axis=-1, keepdims=True))), "k n d"),
+    "prod": (xp_(lambda xp, x: (xp.prod(x), xp.prod(x, axis=0, keepdims=True))), "n d"),
+    "cumulative_sum": (xp_(lambda xp, x: xp.cumulative_sum(x, axis=1)), "k n d"),
+    "cumulative_prod": (
+        xp_(lambda xp, x: (xp.cumulative_prod(x, axis=0), xp.cumulative_prod(x, axis=1))),
+        "k n d",
+    ),
+    "var": (xp_(lambda xp, x: (xp.var(x), xp.var(x, axis=0, correction=0.5))), "n d"),
+    "std": (xp_(lambda xp, x: xp.std(x, axis=0, keepdims=True)), "n d"),
+    "tril": (xp_(lambda xp, x: (xp.tril(x), xp.tril(x, k=-1))), "k n d"),
+    "triu": (xp_(lambda xp, x: (xp.triu(x), xp.triu(x, k=1))), "k n d"),
+    "arange": (
+        xp_(
+            lambda xp, x: (
+                x * xp.astype(xp.arange(x.shape[0]), x.dtype),
+                x + xp.astype(xp.arange(1, x.shape[0] + 1), x.dtype),
+                x + xp.astype(xp.arange(x.shape[0] - 1, -1, -1), x.dtype),
+            )
+        ),
+        "n",
+    ),
+    "take": (
+        xp_(
+            lambda xp, x: (
+                xp.take(x, xp.arange(x.shape[1]), axis=1),
+                xp.take(x, xp.arange(x.shape[0] - 1, x.shape[0]), axis=0),
+            )
+        ),
+        "n d",
+    ),
+    "take_along_axis": (
+        xp_(
+            lambda xp, x: xp.take_along_axis(
+                x, xp.broadcast_to(xp.arange(x.shape[1]), x.shape), axis=1
+            )
+        ),
+        "n d",
+    ),
+    "flip": (xp_(lambda xp, x: (xp.flip(x), xp.flip(x, axis=1))), "n d"),
+    "concat": (
+        xp_(lambda xp, x, y: (xp.concat([x, y], axis=0), xp.concat([x, x], axis=None))),
+        "n d|k d",
+    ),
+    "stack": (xp_(lambda xp, x: (xp.stack([x, 2 * x]), xp.stack([x, x], axis=1))), "n d"),
+    "zeros": (xp_(lambda xp, x: x + xp.zeros((x.shape[0], 1))), "n d"),
+    "zeros_like": (xp_(lambda xp, x: xp.zeros_like(x)), "n d"),
+    "full": (xp_(lambda xp, x: x + xp.full((x.shape[1],), 0.5)), "n d"),
+    "full_like": (xp_(lambda xp, x: xp.full_like(x, 0.5)), "n d"),
+    "indexing": (
+        lambda x: (x[0, :], x[-1, :], x[:, 0], x[..., -1], x[1:, :], x[:-1, :], x[-1:, None, :]),
+        "n d",
+    ),
+    "slices with steps": (lambda x: (x[::-1], x[0:2], x[-2:]), "n+1"),
+    "slices of doubles": (lambda x: (x[::2], x[1::2], x[x.shape[0] - 1], x[:2]), "2*n"),
+    "fixed sizes": (lambda x: (x[::2], x[4:0:-2], x[-3:5], x[5:]), "5"),
+    "solve": (
+        xp_(
+            lambda xp, x, y: (
+                xp.linalg.solve(y @ y.T + xp.eye(y.shape[0]), x[:, None]),
+                xp.linalg.solve(y @ y.T + xp.eye(y.shape[0]), x),
+            )
+        ),
+        "n|n n",
+    ),
+    "inverse and determinant": (
+        xp_(
+            lambda xp, x: (
+                xp.linalg.inv(x + 3 * xp.eye(x.shape[1])),
+                xp.linalg.det(x),
+                *xp.linalg.slogdet(x + 3 * xp.eye(x.shape[1])),
+                xp.linalg.matrix_power(x, 3),
+            )
+        ),
+        "k n n",
+    ),
+    "cholesky": (
+        xp_(
+            lambda xp, x: (
+                xp.linalg.cholesky(x @ x.T + xp.eye(x.shape[0])),
+                xp.linalg.cholesky(x @ x.T + xp.eye(x.shape[0]), upper=True),
+            )
+        ),
+        "n n",
+    ),
+    "vector_norm": (
+        xp_(
+            lambda xp, x: (
+                xp.linalg.vector_norm(x),
+                xp.linalg.vector_norm(x, axis=1, ord=1),
+                xp.linalg.vector_norm(x, axis=0, ord=float("inf"), keepdims=True),
+            )
+        ),
+        "n d",
+    ),
 }
 
 
+def test_slices_beyond_a_fixed_size_are_pythons():
+    formula = trace(lambda x: (x[-3:10], x[7:], x[0]), {"x": (Size.of(5),)})
+    x = np.arange(5.0)
+    found = evaluate(formula, {"x": x[None]}, {})
+    for value, want in zip(found, (x[-3:10], x[7:], x[0]), strict=True):
+        np.testing.assert_array_equal(value.value[0], want)
+
+
 def test_every_function_of_the_namespace_has_a_use_here():
-    public = {n for n in dir(Namespace) if not n.startswith("_")} | set(operations.FUNCTIONS)
-    assert public - set(USES) == {"float32", "float64"}
+    public = {n for n in dir(Namespace) if not n.startswith("_")} | STANDARD_FUNCTIONS
+    assert public - set(USES) == {"float32", "float64", "int32", "int64", "composite"}
 
 
 @pytest.mark.parametrize("name", USES)
@@ -206,12 +342,57 @@ ERRORS = {
     "float(x)": (lambda x: float(x), "holds no number"),
     "math on an array": (lambda x: math.exp(x), "holds no number"),
     "iteration": (_loops, "may not iterate"),
-    "comparison": (lambda x: x * (x > 0), "comparisons are not operations"),
+    "a mask as a number": (lambda x: x * (x > 0), "booleans take no part in real arithmetic"),
+    "an index as a number": (lambda x: x + array_namespace(x).arange(3), "integers take no part"),
+    "a function of a mask": (lambda x: array_namespace(x).exp(x > 0), "`exp` of booleans"),
+    "a sum of a mask": (lambda x: array_namespace(x).sum(x > 0), "a sum or product of booleans"),
+    "a choice by numbers": (lambda x: array_namespace(x).where(x, x, x), "wants a mask"),
+    "a choice of two kinds": (
+        lambda x: array_namespace(x).where(x > 0, x, x > 0),
+        "between reals and booleans",
+    ),
+    "logic of numbers": (lambda x: x & x, "a logical and of reals; wanted the results of <"),
+    "a mask made of numbers": (
+        lambda x: array_namespace(x).astype(x, "boolean"),
+        "reals as booleans",
+    ),
+    "different widths": (
+        lambda x: array_namespace(x).concat([x, x.T]),
+        r"shapes \(n, d\) and \(d, n\) don't concatenate along axis 0",
+    ),
+    "a concatenation of nothing": (lambda x: array_namespace(x).concat([]), "of nothing"),
+    "an odd step": (lambda x: x[::2], "has no length that holds for every size"),
+    "a step of zero": (lambda x: x[::0], "with step 0"),
+    "a slice to a float": (lambda x: x[:1.5], "a slice up to 1.5"),
+    "indexing by a mask": (lambda x: x[x > 0], "elements are taken by integers, not booleans"),
+    "indexing twice": (
+        lambda x: x[array_namespace(x).arange(2), array_namespace(x).arange(2)],
+        "indexing by several integer arrays",
+    ),
+    "an arange by tens": (lambda x: array_namespace(x).arange(0, 100, 10), "step 10; wanted 1 or"),
+    "a triangle of a vector": (lambda x: array_namespace(x).tril(x[0]), "of an array of 1 axes"),
+    "an inverse of no square": (
+        lambda x: array_namespace(x).linalg.inv(x),
+        r"wanted \(..., n, n\)",
+    ),
+    "a system that doesn't fit": (
+        lambda x: array_namespace(x).linalg.solve(x @ x.T, x.T),
+        r"\(n, n\) and \(d, n\) don't fit a linear system",
+    ),
+    "a flat cumulative sum": (lambda x: array_namespace(x).cumulative_sum(x), "say which axis"),
+    "a flat take": (lambda x: array_namespace(x).take(x, x), "say which axis"),
+    "another norm": (
+        lambda x: array_namespace(x).linalg.vector_norm(x, ord=3),
+        "ord=3; wanted 1, 2 or inf",
+    ),
+    "a power of a matrix": (
+        lambda x: array_namespace(x).linalg.matrix_power(x, -1),
+        "exponent -1; wanted an integer",
+    ),
     "a branch on a value": (lambda x: x if x else -x, "may not branch"),
     "assignment": (lambda x: x.__setitem__(0, 1), "may not assign"),
-    "indexing": (lambda x: x[0], "indexing other than"),
-    "indexing by an array": (lambda x: x[x], "indexing other than"),
-    "indexing by a size": (lambda x: x[x.shape[0] - 1], "indexing other than"),
+    "indexing by a string": (lambda x: x["a"], "an index of type str; wanted slices"),
+    "indexing by numbers": (lambda x: x[x], "elements are taken by integers, not reals"),
     "too many indices": (lambda x: x[:, :, :], r"too many indices for an array of shape \(n, d\)"),
     "an unknown function": (lambda x: array_namespace(x).gamma(x), "`xp.gamma` is not .* known: "),
     "an unknown linalg function": (lambda x: array_namespace(x).linalg.qr(x), "`xp.linalg.qr`"),

@@ -110,7 +110,7 @@ def test_functions_agree_with_numpy(name):
 
 
 def test_every_traced_function_has_a_symbolic_one():
-    from verimath.formula.trace import Namespace
+    from verimath.formula.namespace import Namespace
 
     xp = SymbolicArray([]).__array_namespace__()
     for name in (n for n in vars(Namespace) if not n.startswith("_")):

@@ -6,11 +6,11 @@ returns B. `majorant` is the operation on magnitudes, without cancellation.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from verimath.arithmetic.formats import (
     FLOAT64,
@@ -18,73 +18,35 @@ from verimath.arithmetic.formats import (
     POWER_ROUNDINGS,
     FloatFormat,
 )
-from verimath.arithmetic.values import MOVES, Array, equation_of, nearest_float
+from verimath.arithmetic.matrix_bounds import (
+    MATRIX_MAJORANTS,
+    cholesky_bound,
+    determinant_bound,
+    solve_bound,
+)
+from verimath.arithmetic.operand import (
+    Operand,
+    Rule,
+    gamma,
+    is_certain,
+    less,
+    product_of_bounds,
+    rounded,
+    settle,
+)
+from verimath.arithmetic.values import (
+    MOVES,
+    Array,
+    concatenate,
+    cumulative,
+    equation_of,
+    gather,
+    nearest_float,
+    scatter,
+)
 from verimath.formula.graph import Node
 from verimath.formula.literals import Constant
 from verimath.shapes import Binding
-
-# The bound is computed in float64 itself, and Python scalars are rounded twice (to float64, then
-# to the dtype): both stay below a relative 2^-20 for graphs of up to 2^30 operations.
-_SAFETY = 1 + 2.0**-20
-# Differences of bounds may cancel, so they are taken of operands that are off by more than any
-# rounding of float64 and far less than any bound.
-_SLACK = 2.0**-40
-
-
-@dataclass(frozen=True, slots=True)
-class Operand:
-    """What a rule sees of an input in one format: its float64 value, that value's error, and B."""
-
-    value: Array
-    error: Array
-    bound: Array
-
-    @property
-    def magnitude(self) -> Array:
-        """M, at least the exact magnitude."""
-        return np.abs(self.value) + self.error
-
-    @property
-    def largest(self) -> Array:
-        """At least the magnitude that the format may see."""
-        return self.magnitude + self.bound
-
-    @property
-    def least(self) -> Array:
-        """At most what the number is, exactly and in the format (if that may not be negative)."""
-        return _less(self.value, self.error + self.bound)
-
-
-# A rule gets the node, the scale of its roundings (its magnitude, or its majorant in an envelope),
-# its operands, the sizes and the format.
-Rule = Callable[[Node, Array, list[Operand], Binding, FloatFormat], Array]
-
-
-def settle(bound: Array, value: Array, error: Array | None, format_: FloatFormat) -> Array:
-    """Widen by the safety factor; no bound where the number may overflow the format."""
-    bound = bound * _SAFETY
-    magnitude = np.abs(value) + (bound if error is None else error)
-    hopeless = ~(magnitude + bound <= format_.largest)
-    return np.where(hopeless, np.inf, bound)
-
-
-def _less(a: Array, b: Array) -> Array:
-    """At most a - b for a >= 0, whatever cancels; never positive for a < 0."""
-    return a * (1 - _SLACK) - b * (1 + _SLACK)
-
-
-def _gamma(roundings: float, format_: FloatFormat) -> float:
-    """Higham's gamma_k = k u / (1 - k u), infinite where k u reaches 1 (section 3.1)."""
-    share = roundings * format_.roundoff
-    return share / (1 - share) if share < 1 else math.inf
-
-
-def _rounded(scale: Array, carried: Array, format_: FloatFormat, roundings: float = 1.0) -> Array:
-    """The carried error, plus that of rounding a result of this size so many times."""
-    # The exact result may exceed the float64 one by about what is carried.
-    relative = _gamma(roundings, format_) * (scale + 2 * carried)
-    return carried + relative + max(roundings, 1.0) * format_.underflow
-
 
 # --- majorants ---
 
@@ -104,8 +66,26 @@ def majorant(node: Node, x: list[Array], values: list[Array], binding: Binding) 
             return np.einsum(equation_of(node), *x)
         case "broadcast" | "reshape":
             return MOVES[node.operation](node, x[0], binding)
-        case "function" if node.parameter == "negative":
+        case "function" if node.parameter in ("negative", "abs"):
             return x[0]
+        case "gather":
+            return gather(node, x[0], values[1])
+        case "scatter":
+            return scatter(node, x[0], values[1], binding)
+        case "concatenate":
+            return concatenate(node, x)
+        case "where":
+            return np.where(values[0] != 0, x[1], x[2])
+        case "maximum":
+            return np.maximum(x[0], x[1])
+        case "max":
+            return np.asarray(np.max(x[0], axis=node.parameter + 1))
+        case "product":
+            return np.asarray(np.prod(x[0], axis=node.parameter + 1))
+        case "cumulative":
+            return cumulative(node, x[0])
+        case "solve" | "determinant" | "cholesky":
+            return MATRIX_MAJORANTS[node.operation](x, values)
         case _:
             return np.zeros(1)
 
@@ -143,24 +123,22 @@ def _size(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat
 
 
 def _add(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
-    return _rounded(scale, x[0].bound + x[1].bound, f)
-
-
-def _product(a: Array, b: Array) -> Array:
-    """A * b for bounds, with 0 * inf = inf: nothing is known then."""
-    result = a * b
-    return np.where(np.isnan(result), np.inf, result)
+    if node.kind == "integer":
+        return np.zeros_like(scale)
+    return rounded(scale, x[0].bound + x[1].bound, f)
 
 
 def _multiply(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
+    if node.kind == "integer":
+        return np.zeros_like(scale)
     left, right = x
     carried = (
-        _product(left.magnitude, right.bound)
-        + _product(right.magnitude, left.bound)
-        + _product(left.bound, right.bound)
+        product_of_bounds(left.magnitude, right.bound)
+        + product_of_bounds(right.magnitude, left.bound)
+        + product_of_bounds(left.bound, right.bound)
     )
     exact = any(map(_is_power_of_two, node.inputs, x))
-    return _rounded(scale, carried, f, 0.0 if exact else 1.0)
+    return rounded(scale, carried, f, 0.0 if exact else 1.0)
 
 
 def _number(node: Node) -> Node | None:
@@ -185,7 +163,9 @@ def _divide(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatForm
         return _quotient(above, below, scale, f, 1.0)
     # Libraries divide an array by a number as a product with its reciprocal: one rounding more,
     # and the reciprocal may underflow or overflow.
-    bound = _quotient(above, below, scale, f, 2.0) + _product(above.largest, f.underflow * _ONE)
+    bound = _quotient(above, below, scale, f, 2.0) + product_of_bounds(
+        above.largest, f.underflow * _ONE
+    )
     return np.where(1 / below.largest <= f.largest, bound, np.inf)
 
 
@@ -195,11 +175,11 @@ _ONE = np.ones(())
 def _quotient(
     above: Operand, below: Operand, scale: Array, f: FloatFormat, roundings: float
 ) -> Array:
-    least = _less(np.abs(below.value), below.error)
-    computed = _less(np.abs(below.value), below.error + below.bound)
+    least = less(np.abs(below.value), below.error)
+    computed = less(np.abs(below.value), below.error + below.bound)
     ratio = above.magnitude / least + f.underflow
-    carried = (above.bound + _product(ratio, below.bound)) / computed
-    bound = _rounded(scale, carried, f, roundings)
+    carried = (above.bound + product_of_bounds(ratio, below.bound)) / computed
+    bound = rounded(scale, carried, f, roundings)
     return np.where((computed > 0) & ~np.isnan(bound), bound, np.inf)
 
 
@@ -226,43 +206,99 @@ def _raised(
     """x^k for k > 0: as a product (k - 1 roundings), or by a function that rounds k, too."""
     k, off = float(exponent), x.error + x.bound
     if exponent.denominator == 1:
-        carried = k * _product(x.largest ** (k - 1), x.bound)
-        return _rounded(scale, carried, f, max(k - 1, roundings))
+        carried = k * product_of_bounds(x.largest ** (k - 1), x.bound)
+        return rounded(scale, carried, f, max(k - 1, roundings))
     least = np.maximum(x.least, 0.0)
     steepest = (x.largest if k > 1 else least) ** (k - 1)
-    carried = np.where(x.bound == 0, 0.0, k * _product(steepest, x.bound))
+    carried = np.where(x.bound == 0, 0.0, k * product_of_bounds(steepest, x.bound))
     if float(np.dtype(f.name).type(k)) != exponent:
         # x^(k + d) / x^k = e^(d log x), with |d| <= k u.
         span = np.maximum(np.abs(np.log(x.largest)), np.abs(np.log(least)))
         shifted = x.largest**k * np.expm1(2 * k * f.roundoff * span)
         carried = carried + np.where(x.largest == 0, 0.0, shifted)
     # Below zero there is no power.
-    return np.where((off == 0) | (x.least >= 0), _rounded(scale, carried, f, roundings), np.inf)
+    return np.where((off == 0) | (x.least >= 0), rounded(scale, carried, f, roundings), np.inf)
 
 
 # sup |f'| over [x - B, x + B], times B; infinite where the ball leaves the domain.
 _FUNCTION_CARRIES: dict[str, Callable[[Operand], Array]] = {
     "negative": lambda x: x.bound,
-    "exp": lambda x: np.where(
-        x.bound < 1,
-        np.exp(x.value + x.error) * np.expm1(x.bound),
-        np.exp(x.value + x.error + x.bound),
-    ),
+    "exp": lambda x: _exp_carries(x),
     "log": lambda x: np.where(x.least > 0, x.bound / x.least, np.inf),
     "sqrt": lambda x: np.where(
         x.bound == 0, 0.0, np.where(x.least > 0, x.bound / np.sqrt(x.least), np.inf)
     ),
     "sin": lambda x: x.bound,
     "cos": lambda x: x.bound,
-    "tanh": lambda x: x.bound,
+    "tan": lambda x: _tan_carries(x),
+    "asin": lambda x: _inverse_sine_carries(x),
+    "acos": lambda x: _inverse_sine_carries(x),
+    "atan": lambda x: x.bound,
+    "sinh": lambda x: _carried_by(np.cosh(x.largest), x),
+    "cosh": lambda x: _carried_by(np.sinh(x.largest), x),
+    # 4 e^-2m is above the square of sech m.
+    "tanh": lambda x: _carried_by(np.minimum(1.0, 4 * np.exp(-2 * _smallest(x))), x),
+    "asinh": lambda x: x.bound,
+    "acosh": lambda x: _inverse_cosine_carries(x),
+    "atanh": lambda x: _carried_by(1 / np.maximum(_above_one(x), 0.0), x),
+    "erf": lambda x: _carried_by(1.13 * np.exp(-(_smallest(x) ** 2)), x),
+    "abs": lambda x: x.bound,
+    "sign": lambda x: np.where(is_certain(x, _ZERO), 0.0, 2.0),
+    "expm1": lambda x: _exp_carries(x),
+    "log1p": lambda x: _carried_by(1 / np.maximum(less(1 + x.value, x.error + x.bound), 0.0), x),
 }
+
+
+def _smallest(x: Operand) -> Array:
+    """At most the magnitude that the number has, exactly and in the format."""
+    return np.maximum(less(np.abs(x.value), x.error + x.bound), 0.0)
+
+
+def _carried_by(slope: Array, x: Operand) -> Array:
+    """What an error becomes under a slope of at most this size; nothing stays nothing."""
+    return np.where(x.bound == 0, 0.0, product_of_bounds(slope * (1 + 2.0**-40), x.bound))
+
+
+def _above_one(x: Operand) -> Array:
+    """At most 1 - x^2, as (1 - m)(1 + m) for the largest m."""
+    return less(1 - np.abs(x.value), x.error + x.bound) * (1 + x.largest)
+
+
+def _inverse_sine_carries(x: Operand) -> Array:
+    return _carried_by(1 / np.sqrt(np.maximum(_above_one(x), 0.0)), x)
+
+
+def _inverse_cosine_carries(x: Operand) -> Array:
+    least = x.least
+    below = np.maximum((least - 1) * (1 - 2.0**-40), 0.0) * np.maximum(least + 1, 0.0)
+    return _carried_by(1 / np.sqrt(below), x)
+
+
+def _exp_carries(x: Operand) -> Array:
+    return np.where(
+        x.bound < 1,
+        np.exp(x.value + x.error) * np.expm1(x.bound),
+        np.exp(x.value + x.error + x.bound),
+    )
+
+
+def _tan_carries(x: Operand) -> Array:
+    """1 + tan^2 at the steeper end, where no pole lies between."""
+    off = (x.error + x.bound) * (1 + 2.0**-40)
+    low, high = np.tan(x.value - off), np.tan(x.value + off)
+    between = (off < 0.5) & (low <= high)
+    slope = 1 + np.maximum(low**2, high**2)
+    return _carried_by(np.where(between, slope * (1 + 2.0**-20), np.inf), x)
+
+
+_ZERO = Operand(np.zeros(()), np.zeros(()), np.zeros(()))
 
 
 def _function(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
     carried = _FUNCTION_CARRIES[node.parameter](x[0])
-    if node.parameter == "negative":
+    if not FUNCTION_ROUNDINGS[node.parameter]:
         return carried
-    return _rounded(scale, carried, f, FUNCTION_ROUNDINGS[node.parameter])
+    return rounded(scale, carried, f, FUNCTION_ROUNDINGS[node.parameter])
 
 
 def _einsum(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
@@ -278,8 +314,8 @@ def _einsum(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatForm
     carried = np.zeros_like(upper)
     if any(np.any(operand.bound) for operand in x):
         carried = _carried(equation, x)
-    gamma = _gamma(max(terms + len(x) - 2, 0), f)
-    bound = carried + gamma * upper + (1 + gamma) * terms * (len(x) - 1) * f.underflow
+    relative = gamma(max(terms + len(x) - 2, 0), f)
+    bound = carried + relative * upper + (1 + relative) * terms * (len(x) - 1) * f.underflow
     # A partial sum may overflow where the sum does not; NaN is 0 times infinity.
     return np.where(upper + bound <= f.largest, bound, np.inf)
 
@@ -300,6 +336,119 @@ def _moved(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatForma
     return MOVES[node.operation](node, x[0].bound, b)
 
 
+# --- choices --------------------------------------------------------------------------------
+
+
+def _convert(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
+    if node.inputs[0].kind == "boolean":
+        return x[0].bound
+    return _size(node, scale, x, b, f)
+
+
+def _compare(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
+    return np.where(is_certain(x[0], x[1]), 0.0, 1.0)
+
+
+def _logical(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
+    return np.maximum.reduce(np.broadcast_arrays(*(operand.bound for operand in x)))
+
+
+def _where(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
+    mask, one, other = x
+    chosen = np.where(mask.value != 0, one.bound, other.bound)
+    apart = np.abs(one.value - other.value) + one.error + other.error
+    either = np.maximum(one.bound, other.bound) + apart
+    either = np.where(np.isnan(either), np.inf, either)
+    return np.where((mask.bound == 0) & (mask.error == 0), chosen, either)
+
+
+def _maximum(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
+    one, other = x
+    larger = np.where(one.value > other.value, one.bound, other.bound)
+    return np.where(is_certain(one, other), larger, np.maximum(one.bound, other.bound))
+
+
+def _max(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
+    axis = node.parameter + 1
+    return np.max(np.where(_candidates(x[0], axis), x[0].bound, 0.0), axis=axis)
+
+
+def _candidates(x: Operand, axis: int) -> NDArray[np.bool_]:
+    """The elements that may be the largest, exactly or in the format."""
+    value, room = np.broadcast_arrays(x.value, x.error + x.bound)
+    surely = np.max(value - room, axis=axis, keepdims=True)
+    return ~(value + room < surely)
+
+
+def _subgradient(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
+    """How far a right choice may be from the symmetric one; any of them, where rounding decides."""
+    match node.parameter:
+        case "step":
+            return _kink(x[0], x[1], 0.5)
+        case "sign":
+            return _kink(x[0], _ZERO, 1.0)
+        case (_, axis):
+            candidates = _candidates(x[0], axis + 1)
+            tied = np.sum(candidates, axis=axis + 1, keepdims=True)
+            exact = np.all((x[0].error + x[0].bound) == 0)
+            share = np.where(tied > 1, np.maximum(1 - 1 / tied, 1 / tied) if exact else 1.0, 0.0)
+            return np.where(candidates, share, 0.0)
+        case other:
+            raise ValueError(other)
+
+
+def _kink(one: Operand, other: Operand, half: float) -> Array:
+    tie = (one.value == other.value) & (one.error + one.bound + other.error + other.bound == 0)
+    return np.where(tie, half, np.where(is_certain(one, other), 0.0, 2 * half))
+
+
+# --- moving, products, running sums ---------------------------------------------------------
+
+
+def _gather(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
+    bound = np.broadcast_to(x[0].bound, x[0].value.shape)
+    return gather(node, bound, x[1].value)
+
+
+def _scatter(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
+    source, places = x
+    count = scatter(node, np.ones_like(source.value), places.value, b)
+    terms = float(np.max(count, initial=0.0))
+    upper = np.fmax(scatter(node, source.largest, places.value, b), scale)
+    carried = scatter(node, np.broadcast_to(source.bound, source.value.shape), places.value, b)
+    bound = carried + gamma(max(terms - 1, 0), f) * upper
+    return np.where(upper + bound <= f.largest, bound, np.inf)
+
+
+def _concatenate(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
+    return concatenate(node, [np.broadcast_to(o.bound, o.value.shape) for o in x])
+
+
+def _product(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
+    axis = node.parameter + 1
+    values = np.moveaxis(x[0].magnitude, axis, 0)
+    bounds = np.moveaxis(np.broadcast_to(x[0].bound, x[0].magnitude.shape), axis, 0)
+    exact, carried = np.ones_like(scale), np.zeros_like(scale)
+    largest = np.ones_like(scale)  # no partial product, in any order, is larger
+    for m, bound in zip(values, bounds, strict=True):
+        carried = product_of_bounds(carried, m + bound) + product_of_bounds(exact, bound)
+        exact = exact * m
+        largest = largest * np.maximum(m + bound, 1.0)
+    roundings = max(len(values) - 1, 0)
+    relative = gamma(roundings, f)
+    lost = roundings * f.underflow * (1 + relative) * largest
+    bound = carried * (1 + relative) + relative * np.fmax(exact, scale) + lost
+    return np.where(largest * (1 + relative) <= f.largest, bound, np.inf)
+
+
+def _cumulative(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
+    terms = x[0].value.shape[node.parameter[0] + 1]
+    upper = np.fmax(cumulative(node, x[0].largest), scale)
+    carried = cumulative(node, np.broadcast_to(x[0].bound, x[0].value.shape))
+    bound = carried + gamma(max(terms - 1, 0), f) * upper
+    return np.where(upper + bound <= f.largest, bound, np.inf)
+
+
 BOUNDS: dict[str, Rule] = {
     "input": _exact,
     "constant": _literal,
@@ -314,6 +463,37 @@ BOUNDS: dict[str, Rule] = {
     "einsum": _einsum,
     "broadcast": _moved,
     "reshape": _moved,
+    "index": _exact,
+    "convert": _convert,
+    "compare": _compare,
+    "logical": _logical,
+    "where": _where,
+    "maximum": _maximum,
+    "max": _max,
+    "subgradient": _subgradient,
+    "gather": _gather,
+    "scatter": _scatter,
+    "concatenate": _concatenate,
+    "product": _product,
+    "cumulative": _cumulative,
+    "solve": solve_bound,
+    "determinant": determinant_bound,
+    "cholesky": cholesky_bound,
 }
 LEAVES = frozenset({"input", "constant", "table", "size"})
-ROUNDING = frozenset({"add", "multiply", "divide", "power", "function", "einsum"})
+ROUNDING = frozenset(
+    {
+        "add",
+        "multiply",
+        "divide",
+        "power",
+        "function",
+        "einsum",
+        "scatter",
+        "product",
+        "cumulative",
+        "solve",
+        "determinant",
+        "cholesky",
+    }
+)

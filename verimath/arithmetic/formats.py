@@ -29,5 +29,13 @@ FORMATS = {format_.name: format_ for format_ in (FLOAT64, FLOAT32)}
 # Largest error of the elementary functions of numpy and torch on CPU and CUDA, in unit roundoffs:
 # 4 ulp is what their vectorised kernels promise. A square root is within 1 ulp: torch takes it from
 # MKL's vector library, which does not round correctly.
-FUNCTION_ROUNDINGS = {"negative": 0, "sqrt": 2, "exp": 8, "log": 8, "sin": 8, "cos": 8, "tanh": 8}
+FUNCTION_ROUNDINGS = {
+    "negative": 0,
+    "abs": 0,
+    "sign": 0,
+    "sqrt": 2,
+    **dict.fromkeys(("exp", "expm1", "log", "log1p"), 8),
+    **dict.fromkeys(("sin", "cos", "tan", "asin", "acos", "atan"), 8),
+    **dict.fromkeys(("sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf"), 8),
+}
 POWER_ROUNDINGS = 8

@@ -18,13 +18,14 @@ Arrays carry one leading axis more than their node: a batch of evaluations at on
 broadcasts). Input arrays are exact: every float is.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from verimath.arithmetic.bounds import BOUNDS, LEAVES, ROUNDING, Operand, majorant, settle
-from verimath.arithmetic.formats import FORMATS
+from verimath.arithmetic.bounds import BOUNDS, LEAVES, ROUNDING, majorant
+from verimath.arithmetic.formats import FORMATS, FloatFormat
+from verimath.arithmetic.operand import Operand, settle
 from verimath.arithmetic.values import VALUES, Array
 from verimath.formula.graph import Formula, Node, topological
 from verimath.shapes import Binding
@@ -62,28 +63,75 @@ def evaluate(
     out, no term exceeds the majorant (Higham, section 5.1, on p~(|x|)).
     """
     formats = [FORMATS[name] for name in dict.fromkeys(("float64", *dtypes))]
-    known: dict[Node, Enclosure] = {}
-    scales: dict[Node, Array] = {}
+    walk = _Walk(inputs, binding, formats, input_roundings)
     with np.errstate(all="ignore"):
-        for node in formula.nodes():
-            children = [known[child] for child in node.inputs]
-            value = VALUES[node.operation](node, [c.value for c in children], binding, inputs)
-            scales[node] = np.abs(value)
-            if input_roundings:
-                majorants = [scales[child] for child in node.inputs]
-                above = majorant(node, majorants, [c.value for c in children], binding)
-                scales[node] = np.fmax(scales[node], above)
-            bounds: dict[str, Array] = {}
-            for format_ in formats:
-                operands = [Operand(c.value, c.error, c.bounds[format_.name]) for c in children]
-                bound = BOUNDS[node.operation](node, scales[node], operands, binding, format_)
-                if node.operation in LEAVES:
-                    bound = bound + input_roundings * format_.roundoff * np.abs(value)
-                bounds[format_.name] = settle(bound, value, bounds.get("float64"), format_)
-            known[node] = Enclosure(value, bounds)
-    return tuple(known[output] for output in formula.outputs)
+        found = walk.through(formula.outputs, {})
+    return tuple(enclosure for enclosure, _ in found)
+
+
+# A node's value and bounds, and the scale of its roundings (its magnitude, or its majorant).
+_Known = tuple[Enclosure, Array]
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """One evaluation: what all its nodes share."""
+
+    inputs: Mapping[str, Array]
+    binding: Binding
+    formats: Sequence[FloatFormat]
+    input_roundings: float
+
+    def through(self, outputs: tuple[Node, ...], given: Mapping[Node, _Known]) -> list[_Known]:
+        known = dict(given)
+        for node in topological(outputs):
+            if node not in known:
+                below = [known[child] for child in node.inputs]
+                step = self._composite if node.operation == "composite" else self._operation
+                known[node] = step(node, below)
+        return [known[output] for output in outputs]
+
+    def _operation(self, node: Node, below: list[_Known]) -> _Known:
+        children = [enclosure for enclosure, _ in below]
+        numbers = [c.value for c in children]
+        value = VALUES[node.operation](node, numbers, self.binding, self.inputs)
+        scale = np.abs(value)
+        if self.input_roundings:
+            above = majorant(node, [scale for _, scale in below], numbers, self.binding)
+            scale = np.fmax(scale, above)
+        bounds: dict[str, Array] = {}
+        for format_ in self.formats:
+            operands = [Operand(c.value, c.error, c.bounds[format_.name]) for c in children]
+            bound = BOUNDS[node.operation](node, scale, operands, self.binding, format_)
+            if node.operation in LEAVES:
+                bound = bound + self.input_roundings * format_.roundoff * np.abs(value)
+            bounds[format_.name] = settle(bound, value, bounds.get("float64"), format_)
+        return Enclosure(value, bounds), scale
+
+    def _composite(self, node: Node, below: list[_Known]) -> _Known:
+        """The value by the first order of evaluation, the largest bound over all of them."""
+        given = dict(zip(node.parameter.inputs, below, strict=True))
+        found = [self.through((order,), given)[0] for order in node.parameter.orders]
+        bounds = {
+            format_.name: _largest([enclosure.bounds[format_.name] for enclosure, _ in found])
+            for format_ in self.formats
+        }
+        return Enclosure(found[0][0].value, bounds), _largest([scale for _, scale in found])
+
+
+def _largest(arrays: list[Array]) -> Array:
+    return np.maximum.reduce(np.broadcast_arrays(*arrays))
 
 
 def rounding_count(formula: Formula) -> int:
     """How many operations round: the backward-stable reading's p (an upper bound on the depth)."""
-    return sum(node.operation in ROUNDING for node in topological(formula.outputs))
+    return _roundings(formula.outputs)
+
+
+def _roundings(outputs: tuple[Node, ...]) -> int:
+    count = 0
+    for node in topological(outputs):
+        if node.operation == "composite":
+            count += max(_roundings((order,)) for order in node.parameter.orders)
+        count += node.operation in ROUNDING
+    return count

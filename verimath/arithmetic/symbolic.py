@@ -8,6 +8,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
+from verimath.errors import NotExpressibleError
 from verimath.formula.graph import Node, Subscripts, topological
 from verimath.formula.literals import Constant
 from verimath.shapes import Binding
@@ -43,6 +44,10 @@ def exact(constant: Constant) -> sp.Expr:
             return factor * sp.sqrt(sp.Rational(radicand.numerator, radicand.denominator))
         case _:
             return factor
+
+
+def _integers(n: int) -> Objects:
+    return _array([sp.Integer(i) for i in range(n)]).reshape(n)
 
 
 def _array(value: Any) -> Objects:
@@ -90,7 +95,17 @@ def _einsum(node: Node, x: list[Objects]) -> Objects:
 def _function(node: Node, x: Objects) -> Objects:
     if node.parameter == "negative":
         return _array(-x)
-    return _array(np.frompyfunc(getattr(sp, node.parameter), 1, 1)(x))
+    name: str = node.parameter
+    function = _FUNCTIONS[name] if name in _FUNCTIONS else getattr(sp, name)
+    return _array(np.frompyfunc(function, 1, 1)(x))
+
+
+# What sympy names otherwise, or has no function for.
+_FUNCTIONS: dict[str, Callable[[sp.Expr], sp.Expr]] = {
+    "abs": sp.Abs,
+    "expm1": lambda x: sp.exp(x) - 1,
+    "log1p": lambda x: sp.log(1 + x),
+}
 
 
 def _power(node: Node, x: Objects) -> Objects:
@@ -100,6 +115,111 @@ def _power(node: Node, x: Objects) -> Objects:
 
 def _shape(node: Node, binding: Binding) -> tuple[int, ...]:
     return tuple(size.at(binding) for size in node.shape)
+
+
+_RELATIONS: dict[str, Callable[[Any, Any], Any]] = {
+    "less": sp.Lt,
+    "less_equal": sp.Le,
+    "equal": sp.Eq,
+}
+_HALF: Any = sp.Rational(1, 2)
+_LOGIC: dict[str, Callable[..., Any]] = {"and": sp.And, "or": sp.Or, "not": sp.Not}
+
+
+def _elementwise(function: Callable[..., Any], *x: Objects) -> Objects:
+    return _array(np.frompyfunc(function, len(x), 1)(*x))
+
+
+def choice(mask: Any, a: Any, b: Any) -> Any:
+    """A if the mask is true, else b."""
+    return a if mask == sp.true else b if mask == sp.false else sp.Piecewise((a, mask), (b, True))
+
+
+def _subgradient(node: Node, x: list[Objects]) -> Objects:
+    """Steps and signs as sympy has them, symmetric at the kink; shares off the ties."""
+    match node.parameter:
+        case "step":
+            return _elementwise(lambda a, b: sp.Heaviside(a - b, _HALF), *x)
+        case "sign":
+            return _elementwise(sp.sign, x[0])
+        case (_, axis):
+            rows = np.moveaxis(x[0], axis, -1)
+            found = np.empty(rows.shape, dtype=object)
+            for index in np.ndindex(*rows.shape):
+                row, own = rows[index[:-1]], rows[index]
+                others = [v for k, v in enumerate(row) if k != index[-1]]
+                found[index] = sp.Mul(*(sp.Heaviside(own - v, _HALF) for v in others))
+            return np.moveaxis(found, -1, axis)
+        case other:
+            raise ValueError(other)
+
+
+def _places(indices: Objects) -> Any:
+    """Whole numbers as numpy takes them.
+
+    Raises NotExpressibleError for indices that are symbols.
+    """
+    if not all(isinstance(cell, sp.Integer) for cell in indices.ravel()):
+        raise NotExpressibleError("an index that is a symbol")
+    return indices.astype(np.int64)
+
+
+def _scatter(node: Node, x: list[Objects], binding: Binding) -> Objects:
+    found = np.full(_shape(node, binding), sp.Integer(0), dtype=object)
+    places, lead = _places(x[1]), (slice(None),) * node.parameter
+    rank = x[1].ndim
+    moved = np.moveaxis(x[0], range(node.parameter, node.parameter + rank), range(rank))
+    for index in np.ndindex(*places.shape):
+        found[(*lead, places[index])] += moved[index]
+    return found
+
+
+def _reduce(function: Callable[..., Any], x: Objects, axis: int) -> Objects:
+    rows = np.moveaxis(x, axis, -1)
+    found = np.empty(rows.shape[:-1], dtype=object)
+    for index in np.ndindex(*found.shape):
+        found[index] = function(*rows[index])
+    return found
+
+
+def _cumulative(node: Node, x: Objects) -> Objects:
+    axis, backwards = node.parameter
+    rows = np.flip(x, axis) if backwards else x
+    found = np.add.accumulate(rows, axis=axis) if rows.size else rows
+    return np.flip(found, axis) if backwards else found
+
+
+def _each_matrix(function: Callable[..., Any], *x: Objects) -> Objects:
+    """A function of matrices on every matrix of arrays with leading axes."""
+    lead = x[0].shape[:-2]
+    found = {i: _array(function(*(sp.Matrix(y[i]) for y in x))) for i in np.ndindex(*lead)}
+    shape = next(iter(found.values())).shape if found else ()
+    result = np.empty(lead + shape, dtype=object)
+    for index, cells in found.items():
+        result[index] = cells if cells.ndim else cells.item()
+    return result
+
+
+def solved(a: sp.Matrix, b: sp.Matrix) -> Any:
+    """The solution by Cramer's rule: no pivot has to be known to be nonzero."""
+    return (a.adjugate() * b / a.det(method="berkowitz")).tolist() if a.rows else b.tolist()
+
+
+def cholesky_of(a: sp.Matrix) -> Any:
+    """The lower triangular factor, column by column (Higham, algorithm 10.2)."""
+    n = a.rows
+    factor = sp.zeros(n, n)
+    for j in range(n):
+        for i in range(j, n):
+            rest = a[i, j] - sum((factor[i, k] * factor[j, k] for k in range(j)), sp.Integer(0))
+            factor[i, j] = sp.sqrt(rest) if i == j else rest / factor[j, j]
+    return factor.tolist()
+
+
+def _composite(node: Node, x: list[Objects], binding: Binding) -> Objects:
+    body = node.parameter
+    (found,) = evaluate((body.definition,), dict(zip(body.inputs, x, strict=True)), binding)
+    return found
 
 
 _RULES: dict[str, Callable[[Node, list[Objects], Binding], Objects]] = {
@@ -115,4 +235,25 @@ _RULES: dict[str, Callable[[Node, list[Objects], Binding], Objects]] = {
     "einsum": lambda node, x, binding: _einsum(node, x),
     "broadcast": lambda node, x, binding: np.broadcast_to(x[0], _shape(node, binding)),
     "reshape": lambda node, x, binding: x[0].reshape(_shape(node, binding)),
+    "index": lambda node, x, binding: _integers(node.shape[0].at(binding)),
+    "convert": lambda node, x, binding: (
+        _elementwise(lambda cell: choice(cell, sp.Integer(1), sp.Integer(0)), x[0])
+        if node.inputs[0].kind == "boolean"
+        else x[0]
+    ),
+    "compare": lambda node, x, binding: _elementwise(_RELATIONS[node.parameter], *x),
+    "logical": lambda node, x, binding: _elementwise(_LOGIC[node.parameter], *x),
+    "where": lambda node, x, binding: _elementwise(choice, *x),
+    "maximum": lambda node, x, binding: _elementwise(sp.Max, *x),
+    "max": lambda node, x, binding: _reduce(sp.Max, x[0], node.parameter),
+    "subgradient": lambda node, x, binding: _subgradient(node, x),
+    "gather": lambda node, x, binding: np.take(x[0], _places(x[1]), axis=node.parameter),
+    "scatter": lambda node, x, binding: _scatter(node, x, binding),
+    "concatenate": lambda node, x, binding: np.concatenate(x, axis=node.parameter),
+    "product": lambda node, x, binding: _reduce(sp.Mul, x[0], node.parameter),
+    "cumulative": lambda node, x, binding: _cumulative(node, x[0]),
+    "solve": lambda node, x, binding: _each_matrix(solved, *x),
+    "determinant": lambda node, x, binding: _each_matrix(lambda a: a.det(method="berkowitz"), x[0]),
+    "cholesky": lambda node, x, binding: _each_matrix(cholesky_of, x[0]),
+    "composite": lambda node, x, binding: _composite(node, x, binding),
 }

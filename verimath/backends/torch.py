@@ -6,7 +6,7 @@ routes get the tensor itself).
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,7 @@ class StandardTensor:
         return float(self.tensor)
 
     def __getitem__(self, key: Any) -> "StandardTensor":
-        return StandardTensor(self.tensor[key])
+        return StandardTensor(self.tensor[_unwrap(key)])
 
 
 def _operator(name: str) -> Callable[..., Any]:
@@ -65,7 +65,9 @@ def _operator(name: str) -> Callable[..., Any]:
 for _name in ("add", "sub", "mul", "truediv", "matmul", "pow"):
     setattr(StandardTensor, f"__{_name}__", _operator(f"__{_name}__"))
     setattr(StandardTensor, f"__r{_name}__", _operator(f"__r{_name}__"))
-for _name in ("neg", "pos", "abs"):
+for _name in ("lt", "le", "gt", "ge", "eq", "ne", "and", "or"):
+    setattr(StandardTensor, f"__{_name}__", _operator(f"__{_name}__"))
+for _name in ("neg", "pos", "abs", "invert"):
     setattr(StandardTensor, f"__{_name}__", _operator(f"__{_name}__"))
 
 
@@ -76,6 +78,16 @@ class _Namespace:
 
     def __init__(self, wrapped: Any) -> None:
         self._wrapped = wrapped
+
+    def composite(self, composite: Any, arrays: Sequence[Any], options: Mapping[str, Any]) -> Any:
+        """A named function by torch's own, if it has one (see `verimath.composites`)."""
+        if composite.torch is None:
+            return composite.orders[0](*arrays, **options)
+        function: Any = torch
+        for part in composite.torch.split("."):
+            function = getattr(function, part)
+        renamed = {_TORCH_OPTIONS.get(name, name): value for name, value in options.items()}
+        return _wrap(function(*map(_unwrap, arrays), **renamed))
 
     def __getattr__(self, name: str) -> Any:
         if name == "linalg":
@@ -103,6 +115,7 @@ def _wrap(value: Any) -> Any:
     return StandardTensor(value) if isinstance(value, torch.Tensor) else value
 
 
+_TORCH_OPTIONS = {"axis": "dim", "keepdims": "keepdim"}
 _NAMESPACE = _Namespace(compat)
 
 

@@ -8,6 +8,7 @@ rule the tangents of the inputs to that of the node (Griewank and Walther, *Eval
 step for each stretch. `verimath.proof` checks every step by itself; nothing here is trusted.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,8 +16,8 @@ from fractions import Fraction
 
 from verimath.errors import FormulaError
 from verimath.formula import operations as op
-from verimath.formula.graph import Formula, Node, Subscripts, topological
-from verimath.shapes import ONE, shape_text
+from verimath.formula.graph import Body, Formula, Node, Subscripts, topological
+from verimath.shapes import ONE, Size, shape_text
 
 Cotangents = list[Node | None]
 ReverseRule = Callable[[Node, Node], Cotangents]
@@ -61,8 +62,37 @@ _FUNCTION_SLOPES: dict[str, Callable[[Node, Node], Node]] = {
     "sqrt": lambda x, y: op.divide(op.constant(Fraction(1, 2)), y),
     "sin": lambda x, y: op.function("cos", x),
     "cos": lambda x, y: op.function("negative", op.function("sin", x)),
+    "tan": lambda x, y: op.add(op.constant(1), op.power(y, Fraction(2))),
+    "asin": lambda x, y: op.divide(op.constant(1), op.function("sqrt", _one_minus_square(x))),
+    "acos": lambda x, y: op.divide(op.constant(-1), op.function("sqrt", _one_minus_square(x))),
+    "atan": lambda x, y: op.divide(op.constant(1), _square_plus(x, 1)),
+    "sinh": lambda x, y: op.function("cosh", x),
+    "cosh": lambda x, y: op.function("sinh", x),
     "tanh": lambda x, y: op.subtract(op.constant(1), op.power(y, Fraction(2))),
+    "asinh": lambda x, y: op.divide(op.constant(1), op.function("sqrt", _square_plus(x, 1))),
+    "acosh": lambda x, y: op.divide(op.constant(1), op.function("sqrt", _square_plus(x, -1))),
+    "atanh": lambda x, y: op.divide(op.constant(1), _one_minus_square(x)),
+    "expm1": lambda x, y: op.function("exp", x),
+    "log1p": lambda x, y: op.divide(op.constant(1), op.add(x, op.constant(1))),
+    "erf": lambda x, y: op.multiply(_ERF_SLOPE, op.function("exp", _minus_square(x))),
+    "abs": lambda x, y: op.subgradient("sign", x),
+    "sign": lambda x, y: op.constant(0),
 }
+
+# 2 / sqrt(pi), whose nearest float64 is the literal.
+_ERF_SLOPE = op.divide(op.constant(2), op.function("sqrt", op.constant(math.pi)))
+
+
+def _square_plus(x: Node, number: int) -> Node:
+    return op.add(op.power(x, Fraction(2)), op.constant(number))
+
+
+def _one_minus_square(x: Node) -> Node:
+    return op.subtract(op.constant(1), op.power(x, Fraction(2)))
+
+
+def _minus_square(x: Node) -> Node:
+    return op.function("negative", op.power(x, Fraction(2)))
 
 
 def _scalar_reverse(node: Node, c: Node) -> Cotangents:
@@ -116,6 +146,130 @@ def _reshape_reverse(node: Node, c: Node) -> Cotangents:
     return [op.reshape(c, node.inputs[0].shape)]
 
 
+_NOTHING = op.constant(0)
+
+
+def _where_reverse(node: Node, c: Node) -> Cotangents:
+    mask = node.inputs[0]
+    return [None, op.where(mask, c, _NOTHING), op.where(mask, _NOTHING, c)]
+
+
+def _maximum_reverse(node: Node, c: Node) -> Cotangents:
+    a, b = node.inputs
+    return [
+        op.multiply(c, op.subgradient("step", a, b)),
+        op.multiply(c, op.subgradient("step", b, a)),
+    ]
+
+
+def _along(reduced: Node, axis: int, like: Node) -> Node:
+    """What a reduction along an axis has taken away, repeated along it."""
+    shape = [ONE if k == axis else n for k, n in enumerate(like.shape)]
+    return op.broadcast(op.reshape(reduced, shape), like.shape)
+
+
+def _max_reverse(node: Node, c: Node) -> Cotangents:
+    x, axis = node.inputs[0], node.parameter
+    return [op.multiply(_along(c, axis, x), op.subgradient(("share", axis), x))]
+
+
+def _gather_reverse(node: Node, c: Node) -> Cotangents:
+    x, indices = node.inputs
+    return [op.scatter(c, indices, node.parameter, x.shape[node.parameter]), None]
+
+
+def _scatter_reverse(node: Node, c: Node) -> Cotangents:
+    return [op.gather(c, node.inputs[1], node.parameter), None]
+
+
+def _concatenate_reverse(node: Node, c: Node) -> Cotangents:
+    axis, start = node.parameter, Size.of(0)
+    parts: Cotangents = []
+    for part in node.inputs:
+        n = part.shape[axis]
+        parts.append(op.gather(c, op.window(n, start), axis))
+        start = start + n
+    return parts
+
+
+def _others(x: Node, axis: int) -> Node:
+    """The product of all other elements along an axis, without dividing by the element itself."""
+    rank, n = len(x.shape), x.shape[axis]
+    order = [*(k for k in range(rank) if k != axis), axis]
+    rows = op.permute(x, order)
+    wide = op.reshape(rows, [*rows.shape[:-1], ONE, n])
+    places = op.index(n)
+    own = op.compare("equal", op.reshape(places, (n, ONE)), places)
+    found = op.product(op.where(own, op.constant(1), wide), rank)
+    return op.permute(found, [order.index(k) for k in range(rank)])
+
+
+def _product_reverse(node: Node, c: Node) -> Cotangents:
+    x, axis = node.inputs[0], node.parameter
+    return [op.multiply(_along(c, axis, x), _others(x, axis))]
+
+
+def _cumulative_reverse(node: Node, c: Node) -> Cotangents:
+    axis, backwards = node.parameter
+    return [op.cumulative(c, axis, backwards=not backwards)]
+
+
+def _solve_reverse(node: Node, c: Node) -> Cotangents:
+    below = op.solve(op.transpose(node.inputs[0]), c)
+    outer = op.matmul(below, op.transpose(node))
+    return [op.function("negative", outer), below]
+
+
+def _matrix_of(x: Node, like: Node) -> Node:
+    """A number per matrix, repeated over the matrix."""
+    return op.broadcast(op.reshape(x, [*x.shape, ONE, ONE]), like.shape)
+
+
+def _determinant_reverse(node: Node, c: Node) -> Cotangents:
+    a = node.inputs[0]
+    return [op.multiply(_matrix_of(op.multiply(c, node), a), op.transpose(op.inverse(a)))]
+
+
+def _lower_half(x: Node) -> Node:
+    """The lower triangle, with half of the diagonal."""
+    n = x.shape[-1]
+    column, row = op.reshape(op.index(n), (n, ONE)), op.index(n)
+    below = op.where(op.compare("less", row, column), x, _NOTHING)
+    half = op.multiply(op.constant(Fraction(1, 2)), x)
+    return op.where(op.compare("equal", row, column), half, below)
+
+
+def _cholesky_reverse(node: Node, c: Node) -> Cotangents:
+    """The symmetric gradient: L^-T sym(lower half of L' c) L^-1."""
+    inner = _lower_half(op.matmul(op.transpose(node), c))
+    both = op.multiply(op.constant(Fraction(1, 2)), op.add(inner, op.transpose(inner)))
+    left = op.solve(op.transpose(node), both)
+    return [op.transpose(op.solve(op.transpose(node), op.transpose(left)))]
+
+
+def _composite_reverse(node: Node, c: Node) -> Cotangents:
+    if node.parameter.pull_back is not None:
+        return node.parameter.pull_back(node, c)
+    inner = inlined(node)
+    found = _pull_back(inner, c, set(node.inputs), stop=frozenset(node.inputs))
+    return [found.get(x) for x in node.inputs]
+
+
+def inlined(node: Node) -> Node:
+    """The definition of a composite in terms of its operands."""
+    body: Body = node.parameter
+    known = dict(zip(body.inputs, node.inputs, strict=True))
+    for inner in topological((body.definition,)):
+        if inner not in known:
+            below = tuple(known[x] for x in inner.inputs)
+            known[inner] = replace(inner, inputs=below)
+    return known[body.definition]
+
+
+def _no_reverse(node: Node, c: Node) -> Cotangents:
+    return [None for _ in node.inputs]
+
+
 REVERSE: dict[str, ReverseRule] = {
     "add": _add_reverse,
     "multiply": _multiply_reverse,
@@ -125,6 +279,22 @@ REVERSE: dict[str, ReverseRule] = {
     "einsum": _einsum_reverse,
     "broadcast": _broadcast_reverse,
     "reshape": _reshape_reverse,
+    "convert": _no_reverse,
+    "compare": _no_reverse,
+    "logical": _no_reverse,
+    "subgradient": _no_reverse,
+    "where": _where_reverse,
+    "maximum": _maximum_reverse,
+    "max": _max_reverse,
+    "gather": _gather_reverse,
+    "scatter": _scatter_reverse,
+    "concatenate": _concatenate_reverse,
+    "product": _product_reverse,
+    "cumulative": _cumulative_reverse,
+    "solve": _solve_reverse,
+    "determinant": _determinant_reverse,
+    "cholesky": _cholesky_reverse,
+    "composite": _composite_reverse,
 }
 
 
@@ -174,6 +344,93 @@ def _reshape_forward(node: Node, t: list[Node | None]) -> Node | None:
     return t[0] and op.reshape(t[0], node.shape)
 
 
+Tangents = list[Node | None]
+
+
+def _where_forward(node: Node, t: Tangents) -> Node | None:
+    if not t[1] and not t[2]:
+        return None
+    return op.where(node.inputs[0], t[1] or _NOTHING, t[2] or _NOTHING)
+
+
+def _maximum_forward(node: Node, t: Tangents) -> Node | None:
+    a, b = node.inputs
+    one = t[0] and op.multiply(op.subgradient("step", a, b), t[0])
+    return _plus(one, t[1] and op.multiply(op.subgradient("step", b, a), t[1]))
+
+
+def _max_forward(node: Node, t: Tangents) -> Node | None:
+    x, axis = node.inputs[0], node.parameter
+    return t[0] and op.sum_(op.multiply(op.subgradient(("share", axis), x), t[0]), (axis,))
+
+
+def _gather_forward(node: Node, t: Tangents) -> Node | None:
+    return t[0] and op.gather(t[0], node.inputs[1], node.parameter)
+
+
+def _scatter_forward(node: Node, t: Tangents) -> Node | None:
+    n = node.shape[node.parameter]
+    return t[0] and op.scatter(t[0], node.inputs[1], node.parameter, n)
+
+
+def _concatenate_forward(node: Node, t: Tangents) -> Node | None:
+    parts = [
+        tangent or op.broadcast(_NOTHING, part.shape)
+        for tangent, part in zip(t, node.inputs, strict=True)
+    ]
+    return op.concatenate(parts, node.parameter) if any(t) else None
+
+
+def _product_forward(node: Node, t: Tangents) -> Node | None:
+    x, axis = node.inputs[0], node.parameter
+    return t[0] and op.sum_(op.multiply(_others(x, axis), t[0]), (axis,))
+
+
+def _cumulative_forward(node: Node, t: Tangents) -> Node | None:
+    axis, backwards = node.parameter
+    return t[0] and op.cumulative(t[0], axis, backwards=backwards)
+
+
+def _solve_forward(node: Node, t: Tangents) -> Node | None:
+    moved = t[0] and op.function("negative", op.matmul(t[0], node))
+    right = _plus(t[1], moved)
+    return right and op.solve(node.inputs[0], right)
+
+
+def _determinant_forward(node: Node, t: Tangents) -> Node | None:
+    if not t[0]:
+        return None
+    inner = op.solve(node.inputs[0], t[0])
+    lead = tuple(range(len(node.shape)))
+    last = len(lead)
+    trace = op.einsum(Subscripts(((*lead, last, last),), lead), inner)
+    return op.multiply(node, trace)
+
+
+def _cholesky_forward(node: Node, t: Tangents) -> Node | None:
+    if not t[0]:
+        return None
+    left = op.solve(node, t[0])
+    inner = op.transpose(op.solve(node, op.transpose(left)))
+    return op.matmul(node, _lower_half(inner))
+
+
+def _composite_forward(node: Node, t: Tangents) -> Node | None:
+    if node.parameter.push_forward is not None:
+        return node.parameter.push_forward(node, t) if any(t) else None
+    tangents: dict[Node, Node | None] = dict(zip(node.inputs, t, strict=True))
+    inner = inlined(node)
+    for step in topological((inner,)):
+        if step not in tangents and step.inputs:
+            below = [tangents.get(x) for x in step.inputs]
+            tangents[step] = FORWARD[step.operation](step, below) if any(below) else None
+    return tangents.get(inner)
+
+
+def _no_forward(node: Node, t: Tangents) -> Node | None:
+    return None
+
+
 FORWARD: dict[str, ForwardRule] = {
     "add": _add_forward,
     "multiply": _multiply_forward,
@@ -183,6 +440,22 @@ FORWARD: dict[str, ForwardRule] = {
     "einsum": _einsum_forward,
     "broadcast": _broadcast_forward,
     "reshape": _reshape_forward,
+    "convert": _no_forward,
+    "compare": _no_forward,
+    "logical": _no_forward,
+    "subgradient": _no_forward,
+    "where": _where_forward,
+    "maximum": _maximum_forward,
+    "max": _max_forward,
+    "gather": _gather_forward,
+    "scatter": _scatter_forward,
+    "concatenate": _concatenate_forward,
+    "product": _product_forward,
+    "cumulative": _cumulative_forward,
+    "solve": _solve_forward,
+    "determinant": _determinant_forward,
+    "cholesky": _cholesky_forward,
+    "composite": _composite_forward,
 }
 
 RULE_NAMES = {
@@ -192,6 +465,21 @@ RULE_NAMES = {
     "power": "power rule",
     "broadcast": "broadcasting adds up",
     "reshape": "reshaping",
+    "convert": "constant",
+    "compare": "constant",
+    "logical": "constant",
+    "subgradient": "constant",
+    "where": "choice, case by case",
+    "maximum": "the larger one counts",
+    "max": "the largest one counts",
+    "gather": "taking elements",
+    "scatter": "adding up elements",
+    "concatenate": "part by part",
+    "product": "product of the others",
+    "cumulative": "running sums, backwards",
+    "solve": "derivative of a solution",
+    "determinant": "Jacobi's formula",
+    "cholesky": "derivative of a Cholesky factor",
 }
 
 
@@ -203,6 +491,8 @@ def rule_name(node: Node) -> str:
         return "constant factor"
     if node.operation == "einsum":
         return "matrix product" if len(node.inputs) == 2 else "linearity of the sum"
+    if node.operation == "composite":
+        return f"derivative of {node.parameter.name}"
     return RULE_NAMES[node.operation]
 
 
@@ -335,12 +625,14 @@ def _local_step(of: Node, by: Node, named: frozenset[Node], name: str) -> LocalS
     array_by_itself = not of.shape or elementwise
     seed = op.constant(1) if array_by_itself else op.input_(name, of.shape)
     spread = op.broadcast(seed, of.shape)
-    derivative = _pull_back(of, spread, {by}, stop=stop)[by]
+    found = _pull_back(of, spread, {by}, stop=stop)
+    # What decides a choice alone has no slope.
+    derivative = found[by] if by in found else op.broadcast(_NOTHING, by.shape)
     rules = tuple(dict.fromkeys(rule_name(node) for node in reversed(path)))
     return LocalStep(of, by, seed, derivative, rules, tuple(path))
 
 
-_ELEMENTWISE = frozenset({"add", "multiply", "divide", "power", "function"})
+_ELEMENTWISE = frozenset({"add", "multiply", "divide", "power", "function", "where", "maximum"})
 
 
 def _path(of: Node, by: Node, stop: frozenset[Node]) -> list[Node]:

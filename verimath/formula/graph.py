@@ -2,18 +2,24 @@
 
 A node is compared by identity. Its `parameter` holds what the operation needs besides its inputs:
 
-    input       name                     constant   Constant (a real number, 0-d)
-    size        Size (as a number, 0-d)  table      nested tuples of Constant
-    delta       -                        add, multiply, divide   -
-    power       Fraction exponent        function   name, see `operations.FUNCTIONS`
-    einsum      Subscripts               broadcast, reshape      target shape
+    input       name                     constant     Constant (a real number, 0-d)
+    size        Size (as a number, 0-d)  table        nested tuples of Constant
+    delta       -                        add, multiply, divide, maximum, where, convert   -
+    power       Fraction exponent        function     name, see `operations.FUNCTIONS`
+    einsum      Subscripts               broadcast, reshape   -
+    index       - (0, 1, 2, ...)         compare      "less", "less_equal" or "equal"
+    logical     "and", "or" or "not"     max, product, concatenate, gather, scatter   axis
+    cumulative  (axis, backwards)        subgradient  "step", "sign" or ("share", axis)
+    solve, determinant, cholesky   -     composite    Body
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from verimath.shapes import Size
+
+Kind = Literal["real", "integer", "boolean"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,7 @@ class Node:
     shape: tuple[Size, ...]
     parameter: Any = None
     line: str | None = None
+    kind: Kind = "real"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +63,28 @@ class Formula:
     def nodes(self) -> list[Node]:
         """Every node the outputs depend on, inputs of a node before the node."""
         return topological(self.outputs)
+
+
+PullBack = Callable[[Node, Node], list[Node | None]]
+PushForward = Callable[[Node, list[Node | None]], Node | None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Body:
+    """What a composite stands for: its value by several formulas of the same inputs.
+
+    `definition` is how mathematics writes it, `orders` are the ways in which it may be evaluated
+    stably. `pull_back` and `push_forward` are its own derivative rules, where it has them.
+    """
+
+    name: str
+    options: tuple[tuple[str, Any], ...]
+    inputs: tuple[Node, ...]
+    definition: Node
+    orders: tuple[Node, ...]
+    pull_back: PullBack | None = None
+    push_forward: PushForward | None = None
+    tex: str = ""
 
 
 def topological(outputs: tuple[Node, ...]) -> list[Node]:

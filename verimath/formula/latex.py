@@ -165,8 +165,84 @@ def _render(node: Node, names: Mapping[Node, str]) -> _Tex:
             return _reshape_tex(node, names)
         case "delta":
             return _Tex(r"\mathbf{I}")
-        case _:
+        case "table":
             return _table_tex(node)
+        case _:
+            return _other_tex(node, [_render(x, names) for x in node.inputs])
+
+
+_RELATIONS = {"less": "<", "less_equal": r"\le", "equal": "="}
+_LOGIC = {"and": r"\wedge", "or": r"\vee"}
+_CALLS = {
+    "convert": "",
+    "max": r"\max",
+    "product": r"\prod",
+    "cumulative": r"\operatorname{cumsum}",
+    "determinant": r"\det",
+    "cholesky": r"\operatorname{chol}",
+}
+
+
+def _other_tex(node: Node, x: list[_Tex]) -> _Tex:
+    """Choices, moved elements, matrices and composites."""
+    match node.operation:
+        case "index":
+            return _Tex(rf"\left[0..{size_tex(node.shape[0])}\right)")
+        case "compare":
+            return _Tex(rf"{x[0].text} {_RELATIONS[node.parameter]} {x[1].text}", _SUM)
+        case "logical" if node.parameter == "not":
+            return _Tex(rf"\neg\left({x[0].text}\right)", _SCRIPTED)
+        case "logical":
+            sides = [side.at_least(_PRODUCT) for side in x]
+            return _Tex(f" {_LOGIC[node.parameter]} ".join(sides), _SUM)
+        case "where":
+            rows = rf"{x[1].text} & {x[0].text} \\ {x[2].text} & \text{{else}}"
+            return _Tex(rf"\begin{{cases}} {rows} \end{{cases}}")
+        case "maximum":
+            return _Tex(rf"\max\left({x[0].text},\, {x[1].text}\right)", _SCRIPTED)
+        case "subgradient":
+            return _subgradient_tex(node, x)
+        case "gather":
+            return _Tex(rf"{x[0].at_least(_ATOM)}\left[{x[1].text}\right]", _SCRIPTED)
+        case "scatter":
+            place = rf"\operatorname{{scatter}}_{{{x[1].text}}}"
+            return _Tex(rf"{place}\left({x[0].text}\right)", _SCRIPTED)
+        case "concatenate":
+            parts = r",\; ".join(part.text for part in x)
+            return _Tex(rf"\left[{parts}\right]_{{\text{{axis }}{node.parameter}}}")
+        case "solve":
+            inverse = rf"{x[0].at_least(_ATOM)}^{{-1}}"
+            if _plain(node.inputs[1]).operation == "delta":
+                return _Tex(inverse, _SCRIPTED)
+            return _Tex(rf"{inverse} {x[1].at_least(_PRODUCT)}", _PRODUCT)
+        case "composite":
+            return _Tex(_composite_tex(node, x), _SCRIPTED)
+        case name:
+            call = _CALLS[name] + _axis_tex(node)
+            return _Tex(rf"{call}\left({x[0].text}\right)", _SCRIPTED)
+
+
+def _axis_tex(node: Node) -> str:
+    """Which axis a reduction is over, where there are several."""
+    axis = node.parameter[0] if isinstance(node.parameter, tuple) else node.parameter
+    several = len(node.inputs[0].shape) > 1 and isinstance(axis, int)
+    return rf"_{{\text{{axis }}{axis}}}" if several else ""
+
+
+def _subgradient_tex(node: Node, x: list[_Tex]) -> _Tex:
+    match node.parameter:
+        case "step":
+            return _Tex(rf"\left[{x[0].text} > {x[1].text}\right]", _SCRIPTED)
+        case "sign":
+            return _Tex(rf"\operatorname{{sgn}}\left({x[0].text}\right)", _SCRIPTED)
+        case _:
+            inner = x[0].text
+            return _Tex(rf"\left[{inner} = \max\left({inner}\right)\right]", _SCRIPTED)
+
+
+def _composite_tex(node: Node, x: list[_Tex]) -> str:
+    template = node.parameter.tex or rf"\operatorname{{{node.parameter.name}}}\left(#\right)"
+    return template.replace("#", r",\, ".join(piece.text for piece in x))
 
 
 def _sum_tex(node: Node, names: Mapping[Node, str]) -> _Tex:
@@ -476,6 +552,18 @@ def _power_tex(node: Node, names: Mapping[Node, str]) -> _Tex:
     return _Tex(rf"{base.at_least(_ATOM)}^{{{dot}{exponent}}}", _SCRIPTED)
 
 
+_NAMED = {
+    "sign": r"\operatorname{sgn}",
+    "asin": r"\arcsin",
+    "acos": r"\arccos",
+    "atan": r"\arctan",
+    "asinh": r"\operatorname{arsinh}",
+    "acosh": r"\operatorname{arcosh}",
+    "atanh": r"\operatorname{artanh}",
+    "erf": r"\operatorname{erf}",
+}
+
+
 def _function_tex(node: Node, names: Mapping[Node, str]) -> _Tex:
     x = _render(node.inputs[0], names)
     match node.parameter:
@@ -485,8 +573,14 @@ def _function_tex(node: Node, names: Mapping[Node, str]) -> _Tex:
             return _Tex(rf"\mathrm{{e}}^{{{x.text}}}", _SCRIPTED)
         case "sqrt":
             return _Tex(rf"\sqrt{{{x.text}}}")
+        case "expm1":
+            return _Tex(rf"\mathrm{{e}}^{{{x.text}}} - 1", _SUM)
+        case "log1p":
+            return _Tex(rf"\log\left(1 + {x.text}\right)", _SCRIPTED)
+        case "abs":
+            return _Tex(rf"\left|{x.text}\right|")
         case name:
-            return _Tex(rf"\{name}\left({x.text}\right)", _SCRIPTED)
+            return _Tex(rf"{_NAMED.get(name, chr(92) + name)}\left({x.text}\right)", _SCRIPTED)
 
 
 def _constant_tex(constant: Constant) -> _Tex:

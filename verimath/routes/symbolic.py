@@ -33,6 +33,20 @@ _FUNCTIONS: dict[str, Any] = {
     "sin": sp.sin,
     "cos": sp.cos,
     "tanh": sp.tanh,
+    "abs": sp.Abs,
+    "sign": sp.sign,
+    "expm1": lambda x: sp.exp(x) - 1,
+    "log1p": lambda x: sp.log(x + 1),
+    "tan": sp.tan,
+    "asin": sp.asin,
+    "acos": sp.acos,
+    "atan": sp.atan,
+    "sinh": sp.sinh,
+    "cosh": sp.cosh,
+    "asinh": sp.asinh,
+    "acosh": sp.acosh,
+    "atanh": sp.atanh,
+    "erf": sp.erf,
 }
 
 
@@ -105,10 +119,48 @@ class SymbolicArray:
         return self
 
     def __getitem__(self, key: Any) -> "SymbolicArray":
-        return SymbolicArray(self.cells[key])
+        keys = key if isinstance(key, tuple) else (key,)
+        return SymbolicArray(self.cells[tuple(map(_index, keys))])
 
     __radd__ = __add__
     __rmul__ = __mul__
+
+    def __abs__(self) -> "SymbolicArray":
+        return _map(sp.Abs, self)
+
+    def __lt__(self, other: Any) -> "SymbolicArray":
+        return _map(sp.Lt, self, other)
+
+    def __le__(self, other: Any) -> "SymbolicArray":
+        return _map(sp.Le, self, other)
+
+    def __gt__(self, other: Any) -> "SymbolicArray":
+        return _map(sp.Gt, self, other)
+
+    def __ge__(self, other: Any) -> "SymbolicArray":
+        return _map(sp.Ge, self, other)
+
+    def __eq__(self, other: object) -> "SymbolicArray":  # pyright: ignore[reportIncompatibleMethodOverride]
+        return _map(sp.Eq, self, other)
+
+    def __ne__(self, other: object) -> "SymbolicArray":  # pyright: ignore[reportIncompatibleMethodOverride]
+        return _map(sp.Ne, self, other)
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType]
+
+    def __invert__(self) -> "SymbolicArray":
+        return _map(sp.Not, self)
+
+    def __and__(self, other: Any) -> "SymbolicArray":
+        return _map(sp.And, self, other)
+
+    def __or__(self, other: Any) -> "SymbolicArray":
+        return _map(sp.Or, self, other)
+
+
+def _map(function: Any, *x: Any) -> SymbolicArray:
+    """A function of expressions on every element, broadcast."""
+    return SymbolicArray(np.frompyfunc(function, len(x), 1)(*map(_cells, x)))
 
 
 def _cells(value: Any) -> Objects:
@@ -125,7 +177,23 @@ def _cells(value: Any) -> Objects:
     return np.asarray(number, dtype=object)
 
 
+def _index(key: Any) -> Any:
+    """An index as numpy takes it: arrays of integers are sympy's here.
+
+    Raises ClaimError for an index that is a symbol.
+    """
+    if not isinstance(key, SymbolicArray):
+        return key
+    if not all(isinstance(cell, sp.Integer) for cell in key.cells.ravel()):
+        raise ClaimError("an index that is a symbol")
+    return key.cells.astype(np.int64)
+
+
 _ZERO: Any = sp.Integer(0)
+_TRUE: Any = sp.true
+_ONE: Any = sp.Integer(1)
+_HALF: Any = sp.Rational(1, 2)
+_piecewise: Any = sp.Piecewise
 
 
 def _sum(cells: Objects, axis: Any, keepdims: bool) -> Objects:
@@ -143,8 +211,70 @@ class _Linalg:
     def outer(self, a: SymbolicArray, b: SymbolicArray) -> SymbolicArray:
         return SymbolicArray(np.multiply.outer(a.cells, b.cells))
 
+    def solve(self, a: SymbolicArray, b: SymbolicArray) -> SymbolicArray:
+        if b.ndim == 1:
+            return SymbolicArray(_matrices(_cramer, a.cells, b.cells[:, None])[..., 0])
+        return SymbolicArray(_matrices(_cramer, a.cells, b.cells))
+
+    def inv(self, a: SymbolicArray) -> SymbolicArray:
+        return SymbolicArray(_matrices(lambda m: _cramer(m, sp.eye(m.rows)), a.cells))
+
+    def det(self, a: SymbolicArray) -> SymbolicArray:
+        return SymbolicArray(_matrices(lambda m: m.det(method="berkowitz"), a.cells))
+
+    def slogdet(self, a: SymbolicArray) -> tuple[SymbolicArray, SymbolicArray]:
+        found = self.det(a)
+        return _map(sp.sign, found), _map(lambda d: sp.log(sp.Abs(d)), found)
+
+    def cholesky(self, a: SymbolicArray, *, upper: bool = False) -> SymbolicArray:
+        lower = SymbolicArray(_matrices(_lower_factor, a.cells))
+        return lower.mT if upper else lower
+
+    def matrix_power(self, a: SymbolicArray, n: int) -> SymbolicArray:
+        return SymbolicArray(_matrices(lambda m: (m**n).tolist(), a.cells))
+
+    def vector_norm(
+        self,
+        x: SymbolicArray,
+        *,
+        axis: Any = None,
+        keepdims: bool = False,
+        ord: Any = 2,  # noqa: A002
+    ) -> SymbolicArray:
+        if ord == 2:
+            return _map(sp.sqrt, _NAMESPACE.sum(x * x, axis=axis, keepdims=keepdims))
+        if ord == 1:
+            return _NAMESPACE.sum(abs(x), axis=axis, keepdims=keepdims)
+        return _NAMESPACE.max(abs(x), axis=axis, keepdims=keepdims)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(_NAMESPACE, name)
+
+
+def _matrices(function: Any, *arrays: Objects) -> Objects:
+    """A function of sympy matrices on the last two axes of arrays."""
+    lead = np.broadcast_shapes(*(cells.shape[:-2] for cells in arrays))
+    spread = [np.broadcast_to(cells, lead + cells.shape[-2:]) for cells in arrays]
+    found = [function(*(sp.Matrix(cells[i]) for cells in spread)) for i in np.ndindex(*lead)]
+    results = [np.asarray(cells, dtype=object) for cells in found]
+    return np.stack(results).reshape(lead + results[0].shape)
+
+
+def _cramer(a: Any, b: Any) -> Any:
+    return (a.adjugate() * b / a.det()).tolist()
+
+
+def _lower_factor(a: Any) -> Any:
+    """L with L L' = A, row by row (the definition, solved for one entry after the other)."""
+    rows: list[list[Any]] = []
+    for i in range(a.rows):
+        row: list[Any] = []
+        for j in range(i):
+            known = sum((row[k] * rows[j][k] for k in range(j)), sp.Integer(0))
+            row.append((a[i, j] - known) / rows[j][j])
+        known = sum((entry**2 for entry in row), sp.Integer(0))
+        rows.append([*row, sp.sqrt(a[i, i] - known), *[sp.Integer(0)] * (a.rows - i - 1)])
+    return rows
 
 
 class _Namespace:
@@ -153,6 +283,7 @@ class _Namespace:
     __name__ = "verimath.symbolic"  # array_namespace compares namespaces by name
 
     float32 = float64 = "real"
+    int32 = int64 = "integer"
     newaxis = None
     pi = 3.141592653589793
     e = 2.718281828459045
@@ -234,6 +365,143 @@ class _Namespace:
     def square(self, x: Any) -> SymbolicArray:
         return self.pow(x, 2)
 
+    # --- comparisons and choices ---
+
+    def less(self, a: Any, b: Any) -> SymbolicArray:
+        return _map(sp.Lt, a, b)
+
+    def less_equal(self, a: Any, b: Any) -> SymbolicArray:
+        return _map(sp.Le, a, b)
+
+    def greater(self, a: Any, b: Any) -> SymbolicArray:
+        return _map(sp.Gt, a, b)
+
+    def greater_equal(self, a: Any, b: Any) -> SymbolicArray:
+        return _map(sp.Ge, a, b)
+
+    def equal(self, a: Any, b: Any) -> SymbolicArray:
+        return _map(sp.Eq, a, b)
+
+    def not_equal(self, a: Any, b: Any) -> SymbolicArray:
+        return _map(sp.Ne, a, b)
+
+    def logical_and(self, a: Any, b: Any) -> SymbolicArray:
+        return _map(sp.And, a, b)
+
+    def logical_or(self, a: Any, b: Any) -> SymbolicArray:
+        return _map(sp.Or, a, b)
+
+    def logical_not(self, a: Any) -> SymbolicArray:
+        return _map(sp.Not, a)
+
+    def where(self, mask: Any, a: Any, b: Any) -> SymbolicArray:
+        return _map(lambda m, x, y: _piecewise((x, m), (y, True)), mask, a, b)
+
+    def astype(self, x: SymbolicArray, dtype: Any, *, copy: bool = True) -> SymbolicArray:
+        if not x.size or not isinstance(x.cells.flat[0], sp.logic.boolalg.Boolean):
+            return x
+        return self.where(x, 1, 0)
+
+    def maximum(self, a: Any, b: Any) -> SymbolicArray:
+        return _map(sp.Max, a, b)
+
+    def minimum(self, a: Any, b: Any) -> SymbolicArray:
+        return _map(sp.Min, a, b)
+
+    def clip(self, x: Any, min: Any = None, max: Any = None) -> SymbolicArray:  # noqa: A002
+        low = x if min is None else self.maximum(x, min)
+        return low if max is None else self.minimum(low, max)
+
+    def max(self, x: Any, *, axis: Any = None, keepdims: bool = False) -> SymbolicArray:
+        return self._reduced(sp.Max, x, axis, keepdims)
+
+    def min(self, x: Any, *, axis: Any = None, keepdims: bool = False) -> SymbolicArray:
+        return self._reduced(sp.Min, x, axis, keepdims)
+
+    def prod(self, x: Any, *, axis: Any = None, keepdims: bool = False) -> SymbolicArray:
+        return self._reduced(sp.Mul, x, axis, keepdims)
+
+    def _reduced(self, function: Any, x: Any, axis: Any, keepdims: bool) -> SymbolicArray:
+        cells = _cells(x)
+        rank = range(cells.ndim)
+        axes = rank if axis is None else axis if isinstance(axis, tuple) else (axis,)
+        summed = {a % cells.ndim for a in axes}
+        kept = [k for k in rank if k not in summed]
+        moved = np.transpose(cells, (*kept, *sorted(summed)))
+        shape = tuple(cells.shape[k] for k in kept)
+        found = np.empty(shape, dtype=object)
+        for index in np.ndindex(*shape):
+            found[index] = function(*moved[index].ravel()) if summed else moved[index]
+        if keepdims:
+            found = found.reshape([1 if k in summed else cells.shape[k] for k in rank])
+        return SymbolicArray(found)
+
+    def var(
+        self, x: Any, *, axis: Any = None, correction: Any = 0, keepdims: bool = False
+    ) -> SymbolicArray:
+        off = x - self.mean(x, axis=axis, keepdims=True)
+        total = self.sum(off * off, axis=axis, keepdims=keepdims)
+        count = off.size // max(total.size, 1)
+        return total / (count - correction)
+
+    def std(
+        self, x: Any, *, axis: Any = None, correction: Any = 0, keepdims: bool = False
+    ) -> SymbolicArray:
+        return _map(sp.sqrt, self.var(x, axis=axis, correction=correction, keepdims=keepdims))
+
+    def tril(self, x: SymbolicArray, *, k: int = 0) -> SymbolicArray:
+        return SymbolicArray(np.where(np.tri(*x.shape[-2:], k=k) > 0, x.cells, _ZERO))
+
+    def triu(self, x: SymbolicArray, *, k: int = 0) -> SymbolicArray:
+        return SymbolicArray(np.where(np.tri(*x.shape[-2:], k=k - 1) > 0, _ZERO, x.cells))
+
+    # --- moving elements ---
+
+    def arange(self, start: int, stop: int | None = None, step: int = 1, **_: Any) -> SymbolicArray:
+        found = range(start) if stop is None else range(start, stop, step)
+        return SymbolicArray(np.asarray([sp.Integer(i) for i in found], dtype=object))
+
+    def take(self, x: SymbolicArray, indices: Any, *, axis: Any = None) -> SymbolicArray:
+        return SymbolicArray(np.take(x.cells, _index(indices), axis=0 if axis is None else axis))
+
+    def take_along_axis(self, x: SymbolicArray, indices: Any, *, axis: int = -1) -> SymbolicArray:
+        return SymbolicArray(np.take_along_axis(x.cells, _index(indices), axis=axis))
+
+    def flip(self, x: SymbolicArray, *, axis: Any = None) -> SymbolicArray:
+        return SymbolicArray(np.flip(x.cells, axis))
+
+    def concat(self, arrays: Sequence[Any], *, axis: Any = 0) -> SymbolicArray:
+        return SymbolicArray(np.concatenate([_cells(x) for x in arrays], axis=axis))
+
+    def stack(self, arrays: Sequence[Any], *, axis: int = 0) -> SymbolicArray:
+        return SymbolicArray(np.stack([_cells(x) for x in arrays], axis=axis))
+
+    def cumulative_sum(self, x: SymbolicArray, *, axis: Any = None) -> SymbolicArray:
+        return SymbolicArray(np.add.accumulate(x.cells, axis=0 if axis is None else axis))
+
+    def cumulative_prod(self, x: SymbolicArray, *, axis: Any = None) -> SymbolicArray:
+        return SymbolicArray(np.multiply.accumulate(x.cells, axis=0 if axis is None else axis))
+
+    def zeros(self, shape: Any, **_: Any) -> SymbolicArray:
+        return self.full(shape, 0)
+
+    def zeros_like(self, x: SymbolicArray) -> SymbolicArray:
+        return self.full(x.shape, 0)
+
+    def full(self, shape: Any, fill_value: Any, **_: Any) -> SymbolicArray:
+        return SymbolicArray(np.broadcast_to(_cells(fill_value), shape))
+
+    def full_like(self, x: SymbolicArray, fill_value: Any) -> SymbolicArray:
+        return self.full(x.shape, fill_value)
+
+    def composite(
+        self, composite: Any, arrays: Sequence[Any], options: Mapping[str, Any]
+    ) -> SymbolicArray:
+        """A named function by its definition (see `verimath.composites`)."""
+        if composite.name in _FUNCTIONS:
+            return _map(_FUNCTIONS[composite.name], *arrays)
+        return composite.definition(*arrays, **options)
+
 
 _NAMESPACE = _Namespace()
 
@@ -297,12 +565,18 @@ def lambdify(statement: Statement, shapes: Mapping[str, tuple[int, ...]]) -> Lam
     outputs = entries(statement, inputs)
     arguments = [cell for cells in inputs.values() for cell in cells.ravel()]
     # What is defined nowhere (x / (x - x)) is NaN here, as lambdify has no word for it.
-    flat = [
+    flat: list[Any] = [
         sp.nan if cell.has(sp.zoo, sp.nan) else cell for cells in outputs for cell in cells.ravel()
     ]
+    flat = [cell.replace(sp.Heaviside, _heaviside) for cell in flat]
     run = sp.lambdify(arguments, flat, modules="mpmath", cse=True)
     shapes_out = tuple(cells.shape for cells in outputs)
     return Lambdified(shapes_out, run, tuple(inputs), tuple(arguments), tuple(flat))
+
+
+def _heaviside(x: Any, at_zero: Any = _HALF) -> Any:
+    """A step that mpmath can evaluate."""
+    return _piecewise((_ZERO, x < 0), (_ONE, x > 0), (at_zero, _TRUE))
 
 
 def numeric_value(

@@ -1,16 +1,33 @@
-"""Random formulas: short programs over the array API that any of its libraries can run."""
+"""What all tests share: random formulas, and no deadlines.
+
+Random formulas are short programs over the array API that any of its libraries can run.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from array_api_compat import array_namespace
+from hypothesis import settings
 from hypothesis import strategies as st
 
+from verimath.composites import (
+    log_softmax,
+    logsumexp,
+    sigmoid,
+    softmax,
+    softplus,
+    standardize,
+)
 from verimath.errors import FormulaError
 from verimath.formula import operations
-from verimath.formula.trace import TracedArray, trace
+from verimath.formula.trace import trace
+from verimath.formula.traced import TracedArray
 from verimath.shapes import Size, parse_shape
+
+# How long one example takes depends on who else uses the machine.
+settings.register_profile("verimath", deadline=None)
+settings.load_profile("verimath")
 
 INPUTS = {"X": "n d", "v": "d", "u": "n 1", "s": ""}
 
@@ -50,6 +67,36 @@ OPERATIONS = {
     "vecdot": lambda xp, a, b: xp.vecdot(a, b),
     "tensordot": lambda xp, a, b: xp.tensordot(a, b, axes=1),
     "divide by size": lambda xp, a, b: a / a.shape[0],
+    "abs": lambda xp, a, b: abs(a),
+    "expm1": lambda xp, a, b: xp.expm1(xp.tanh(a)),
+    "log1p": lambda xp, a, b: xp.log1p(a**2),
+    "atan": lambda xp, a, b: xp.atan(a),
+    "asinh": lambda xp, a, b: xp.asinh(a),
+    "sinh": lambda xp, a, b: xp.sinh(xp.tanh(a)),
+    "cosh": lambda xp, a, b: xp.cosh(xp.tanh(a)),
+    "where": lambda xp, a, b: xp.where(a > b, a * 3, b),
+    "mask": lambda xp, a, b: xp.where((a <= 0.25) & ~(b < -1.0) | (a == b), -a, 2 * a),
+    "maximum": lambda xp, a, b: xp.maximum(a, b),
+    "minimum": lambda xp, a, b: xp.minimum(a, 0.5 * b),
+    "clip": lambda xp, a, b: xp.clip(a, -1.25, 0.75),
+    "max": lambda xp, a, b: xp.max(xp.concat([a, 0.5 - a]), axis=0),
+    "flip": lambda xp, a, b: xp.flip(a, axis=0),
+    "concat": lambda xp, a, b: xp.concat([a, 2 * a], axis=0)[a.shape[0] :],
+    "take": lambda xp, a, b: xp.take(xp.concat([a, a]), xp.arange(a.shape[0]) * 2, axis=0),
+    "tril": lambda xp, a, b: xp.tril(a),
+    "prod": lambda xp, a, b: xp.prod(xp.tanh(a) + 0.25, axis=0),
+    "cumulative sum": lambda xp, a, b: xp.cumulative_sum(a, axis=0),
+    "variance": lambda xp, a, b: xp.var(a, axis=0, correction=-1, keepdims=True),
+    "inverse": lambda xp, a, b: xp.linalg.inv(a @ a.T + 3 * xp.eye(a.shape[0])),
+    "solve": lambda xp, a, b: xp.linalg.solve(b @ b.T + 3 * xp.eye(b.shape[0]), a),
+    "determinant": lambda xp, a, b: xp.linalg.det(xp.tanh(a @ a.T) + 2 * xp.eye(a.shape[0])),
+    "cholesky": lambda xp, a, b: xp.linalg.cholesky(a @ a.T + 3 * xp.eye(a.shape[0])),
+    "softmax": lambda xp, a, b: softmax(a),
+    "logsumexp": lambda xp, a, b: logsumexp(a, axis=0),
+    "log softmax": lambda xp, a, b: log_softmax(a, axis=0),
+    "sigmoid": lambda xp, a, b: sigmoid(a),
+    "softplus": lambda xp, a, b: softplus(a),
+    "standardize": lambda xp, a, b: standardize(a, axis=0),
 }
 
 
@@ -92,13 +139,13 @@ class Program:
 
 
 @st.composite
-def _programs(draw, *, longest=8, scalar=False, smallest=1, operations_=tuple(OPERATIONS)):
+def _programs(draw, *, longest=8, scalar=False, smallest=1, only=tuple(OPERATIONS), without=()):
     shapes = {name: parse_shape(text).expand({}) for name, text in INPUTS.items()}
     known = [TracedArray(operations.input_(name, shape)) for name, shape in shapes.items()]
     xp = array_namespace(*known)
     steps = []
     for _ in range(draw(st.integers(1, longest))):
-        name = draw(st.sampled_from(operations_))
+        name = draw(st.sampled_from([name for name in only if name not in without]))
         # Late results first, so that programs are deep rather than wide.
         i, j = (len(known) - 1 - draw(st.integers(0, len(known) - 1)) for _ in "ab")
         try:

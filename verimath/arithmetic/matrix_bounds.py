@@ -1,0 +1,163 @@
+"""Rounding errors of factorisations: solve, determinant, Cholesky.
+
+Backward error and perturbation (Higham, *Accuracy and Stability*, 2nd ed.). With Z = |A^-1|, W at
+least |L||U| in whatever order rows are pivoted, D what the operands carry, and E = D_A + gamma_3n W
+the backward error of a solution (theorem 9.4):
+
+    |X^ - X| <= (I - Z E)^-1 Z (D_B + E |X|)
+    |det^ / det - 1| <= prod_i (1 + sum_j (Z E)_ij) (1 + gamma_n) - 1, with gamma_n W in E
+    |L^ - L|_ij <= |L_i|_2 d / (sqrt(2) (1 - d)), d = |L^-1 E L^-T|_F (theorems 10.3 and 10.8)
+
+W takes the largest element of each column of |L||U|, twice: partial pivoting bounds the multipliers
+by one, and libraries that break near ties differently are assumed to meet no more than twice the
+growth that ours does. Where Z E reaches one, no digit is certain and the bound is infinite.
+"""
+
+import numpy as np
+
+from verimath.arithmetic.formats import FLOAT64, FloatFormat
+from verimath.arithmetic.operand import Operand, gamma
+from verimath.arithmetic.values import Array, one_by_one
+from verimath.formula.graph import Node
+from verimath.shapes import Binding
+
+_LARGEST_GROWTH = 2.0
+
+
+def growth(a: Array) -> tuple[Array, Array]:
+    """W, and the largest that a partial product of pivots gets; a of shape (..., n, n)."""
+    lu, n = np.array(a), a.shape[-1]
+    lower = np.zeros_like(lu)
+    pivots = np.ones(lu.shape[:-2])
+    for k in range(n):
+        best = np.argmax(np.abs(lu[..., k:, k]), axis=-1)[..., None, None] + k
+        for rows in (lu, lower):
+            chosen = np.take_along_axis(rows, best, axis=-2)
+            np.put_along_axis(rows, best, rows[..., k : k + 1, :].copy(), axis=-2)
+            rows[..., k : k + 1, :] = chosen
+        pivot = lu[..., k, k]
+        pivots = pivots * np.maximum(np.abs(pivot), 1.0)
+        factors = lu[..., k + 1 :, k] / np.where(pivot == 0, 1.0, pivot)[..., None]
+        lower[..., k + 1 :, k], lower[..., k, k] = factors, 1.0
+        lu[..., k + 1 :, :] -= factors[..., None] * lu[..., k : k + 1, :]
+    product = np.abs(lower) @ np.abs(np.triu(lu))
+    column = np.max(product, axis=-2, keepdims=True, initial=0.0)
+    return _LARGEST_GROWTH * np.broadcast_to(column, a.shape), pivots
+
+
+def _inverse_magnitude(a: Array) -> Array:
+    """At least |A^-1|: an approximate inverse, widened by its own residual."""
+    n = a.shape[-1]
+    found = one_by_one(np.linalg.inv, a)
+    residual = np.abs(found @ a - np.eye(n)) + gamma(n + 1, FLOAT64) * np.abs(found) @ np.abs(a)
+    size = np.max(np.sum(residual, axis=-1), axis=-1, initial=0.0)[..., None, None]
+    column = np.max(np.abs(found), axis=-2, keepdims=True, initial=0.0)
+    beyond = np.sum(residual, axis=-1, keepdims=True) * column / np.maximum(1 - size, 0.0)
+    return np.where(size < 1, np.abs(found) + beyond, np.inf)
+
+
+def _off(x: Operand) -> Array:
+    """How far the format's matrix is from the float64 one."""
+    return np.broadcast_to(x.bound + x.error, x.value.shape)
+
+
+def _solution_error(z: Array, e: Array, right: Array, x: Array) -> Array:
+    """(I - Z E)^-1 Z (D_B + E |X|), by the sum of the geometric series."""
+    g = z @ e
+    first = z @ (right + e @ x)
+    rows = np.sum(g, axis=-1, keepdims=True)
+    size = np.max(rows, axis=-2, keepdims=True, initial=0.0)
+    most = np.max(first, axis=-2, keepdims=True, initial=0.0)
+    return np.where(size < 1, first + rows * most / np.maximum(1 - size, 0.0), np.inf)
+
+
+def _finite(bound: Array) -> Array:
+    return np.where(np.isnan(bound), np.inf, bound)
+
+
+def solve_bound(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
+    """The error of a solution X of A X = B."""
+    a, right = x
+    n = a.value.shape[-1]
+    z, (w, _) = _inverse_magnitude(a.value), growth(a.value)
+    value = one_by_one(np.linalg.solve, a.value, right.value)
+    own = _finite(z @ (gamma(3 * n, FLOAT64) * w @ np.abs(value)))
+    exact = np.abs(value) + own
+    # What float64 computed is `own` from the solution of the float64 system; the exact system is
+    # the operands' errors away from that one, the format's system their bounds.
+    backward = _off(a) + gamma(3 * n, f) * (w + _off(a))
+    computed = _solution_error(z, backward, _off(right), exact)
+    moved = _solution_error(
+        z,
+        np.broadcast_to(a.error, a.value.shape),
+        np.broadcast_to(right.error, right.value.shape),
+        exact,
+    )
+    bound = computed + moved + (own if f is FLOAT64 else 0.0) + n * f.underflow
+    return _finite(np.where(np.sum(w, axis=(-1, -2), keepdims=True) <= f.largest, bound, np.inf))
+
+
+def determinant_bound(
+    node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat
+) -> Array:
+    """The error of a determinant as the product of the pivots."""
+    (a,) = x
+    n = a.value.shape[-1]
+    z, (w, largest) = _inverse_magnitude(a.value), growth(a.value)
+
+    def relative(e: Array, roundings: float) -> Array:
+        logs = np.sum(np.log1p(np.sum(z @ e, axis=-1)), axis=-1)
+        return np.expm1(logs + np.log1p(roundings))
+
+    own = relative(gamma(n, FLOAT64) * w, gamma(n, FLOAT64))
+    exact = np.abs(np.linalg.det(a.value)) * (1 + 2 * own)
+    computed = relative(_off(a) + gamma(n, f) * (w + _off(a)), gamma(n, f))
+    moved = relative(np.broadcast_to(a.error, a.value.shape), 0.0)
+    bound = exact * (computed + moved + own) + n * f.underflow * largest
+    return _finite(np.where((own < 0.5) & (largest <= f.largest), bound, np.inf))
+
+
+def cholesky_bound(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
+    """The error of a Cholesky factor; infinite where A may not be positive definite."""
+    (a,) = x
+    n = a.value.shape[-1]
+    factor = one_by_one(np.linalg.cholesky, a.value)
+    inverse = _inverse_magnitude(factor)
+    product = np.abs(factor) @ np.abs(np.swapaxes(factor, -1, -2))
+
+    def off(e: Array) -> Array:
+        inner = inverse @ e @ np.swapaxes(inverse, -1, -2)
+        d = np.sqrt(np.sum(inner * inner, axis=(-1, -2)))[..., None, None]
+        return np.where(d < 1, d / (np.sqrt(2.0) * np.maximum(1 - d, 0.0)), np.inf)
+
+    rows = np.sqrt(np.sum(factor * factor, axis=-1, keepdims=True))
+    widened = 1 + 2.0**-20
+    own = off(gamma(n + 1, FLOAT64) * product * widened)
+    computed = off(_off(a) + gamma(n + 1, f) * (product * widened + _off(a)))
+    moved = off(np.broadcast_to(a.error, a.value.shape))
+    bound = rows * (1 + own) * (computed + moved + own) + n * f.underflow
+    return np.where(np.tri(n) > 0, _finite(bound), 0.0)
+
+
+def _solve_majorant(x: list[Array], values: list[Array]) -> Array:
+    """|A^-1| (M_A |X| + M_B): what rearranged eliminations may pass through."""
+    z = _inverse_magnitude(values[0])
+    value = one_by_one(np.linalg.solve, *values)
+    return _finite(z @ (x[0] @ np.abs(value) + x[1]))
+
+
+def _determinant_majorant(x: list[Array], values: list[Array]) -> Array:
+    return np.prod(np.sum(x[0], axis=-1), axis=-1)
+
+
+def _cholesky_majorant(x: list[Array], values: list[Array]) -> Array:
+    """|l_ij| <= sqrt(a_ii)."""
+    rows = np.sqrt(np.diagonal(x[0], axis1=-2, axis2=-1))[..., None]
+    return np.where(np.tri(x[0].shape[-1]) > 0, rows, 0.0)
+
+
+MATRIX_MAJORANTS = {
+    "solve": _solve_majorant,
+    "determinant": _determinant_majorant,
+    "cholesky": _cholesky_majorant,
+}
