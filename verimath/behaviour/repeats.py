@@ -16,13 +16,6 @@ Pair = tuple[Example, Example]  # of the same shapes, with other numbers
 _AFTER = "right at first, but after calls with other inputs"
 
 
-def called_twice(lab: Lab) -> str:
-    """Two calls with the same numbers, in arrays of their own."""
-    if lab.compare(lab.call(lab.put())):
-        return ""
-    return lab.compare(lab.call(lab.put()))
-
-
 def called_between_others(lab: Lab) -> str:
     """The same numbers before and after calls with others."""
     if lab.compare(lab.call(lab.put())):
@@ -81,12 +74,14 @@ def fault_of_two(once: Judgement, again: Judgement, example: Example) -> Fault:
     """The fault of code of which one of two calls with the same input is wrong."""
     if once.status in (Status.WRONG, Status.ERROR):
         situation = f"{once.status.value} at first, {again.status.value} when called again"
-        bad, probe = once, one_of_several
+        bad = once
     else:
         situation = "called twice with the same input, and the second time"
-        bad, probe = again, called_twice
+        bad = again
     found = complaint(bad)
-    return Fault("nondeterministic", situation, found, (example,), probe, status=bad.status)
+    return Fault(
+        "nondeterministic", situation, found, (example,), one_of_several, status=bad.status
+    )
 
 
 def _right_before(bench: Bench, before: Sequence[Example], example: Example) -> Fault | None:
