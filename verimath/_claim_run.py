@@ -48,6 +48,16 @@ from verimath.routes.execute import execute
 from verimath.shapes import Binding
 from verimath.shrink import shrink
 
+# The layouts, as a reason says them.
+_LAID = {
+    "fortran": "transposed in memory",
+    "transposed": "transposed in memory",
+    "strided": "a strided view",
+    "reversed": "a reversed view",
+    "offset": "at an offset in a buffer",
+    "expanded": "expanded",
+    "read-only": "read-only",
+}
 _LARGEST_SHOWN = 200  # elements
 _POWER_BATCHES = 12  # how many batches the detection floor is taken from
 _LARGEST_FORWARD = 320  # elements to differentiate by, each with a direction of its own
@@ -331,9 +341,10 @@ class ClaimRun:
             smallest = example
         elif smallest.layout != "C" and judgement.defect in ("value", "nonfinite", "raises"):
             # The shrinker has tried the same numbers one after the other in memory.
-            reason = judgement.reason or _REASONS[judgement.defect]
-            reason = f"right on contiguous arrays; in layout {smallest.layout!r}: {reason}"
-            judgement = replace(judgement, defect="layout", reason=reason)
+            what = judgement.reason or _REASONS[judgement.defect]
+            reason = f"right on contiguous arrays, but with inputs {_LAID[smallest.layout]}: {what}"
+            kind = Status.WRONG  # a fault of behaviour, even if it raises
+            judgement = replace(judgement, status=kind, defect="layout", reason=reason)
         return _verdict(
             cell,
             kind,

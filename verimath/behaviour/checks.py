@@ -51,26 +51,33 @@ def choose(batches: Sequence[Batch], way: Way) -> Choice:
     def size(batch: Batch) -> int:
         return sum(values.size // len(batch) for values in batch.inputs.values())
 
-    def telling(batch: Batch) -> tuple[int, bool, int]:
-        """Different sizes first, then numbers that don't add up without rounding."""
-        rounds = any(np.any(values * 2**20 % 1) for values in batch.inputs.values())
-        return len(set(batch.sizes.values())), rounds, size(batch)
+    def alike(batch: Batch) -> list[Example]:
+        """The examples of its sizes."""
+        same = (b for b in plain if (b.sizes, b.ranks) == (batch.sizes, batch.ranks))
+        return [b.example(k) for b in same for k in range(len(b))]
 
-    few = [batch for batch in batches if size(batch) <= limit] or [min(batches, key=size)]
+    def telling(batch: Batch) -> tuple[int, bool, int, int]:
+        """Different sizes first, then numbers that don't add up without rounding, and differ."""
+        rounds = any(np.any(values * 2**20 % 1) for values in batch.inputs.values())
+        different = min(len(np.unique(values)) for values in batch.inputs.values())
+        return len(set(batch.sizes.values())), rounds, different, size(batch)
+
+    plain = [b for b in batches if not (b.extreme or b.specials) and b.layout == "C"] or batches
+    few = [batch for batch in plain if size(batch) <= limit] or [min(plain, key=size)]
     full = [b for b in few if all(values.size for values in b.inputs.values())]
+    twice = max((b for b in full if len(alike(b)) > 1), key=telling, default=None)
     kinds = [
         max(full, key=telling, default=None),
         next((b for b in few if b not in full), None),
         next((b for b in few if any(values.ndim == 1 for values in b.inputs.values())), None),
         min(full, key=size, default=None),
+        twice,
     ]
-    chosen = list(dict.fromkeys(batch for batch in kinds if batch is not None))
-    pairs: list[Pair] = []
-    for batch in chosen[:1]:
-        alike = (b for b in batches if (b.sizes, b.ranks) == (batch.sizes, batch.ranks))
-        found = [b.example(k) for b in alike for k in range(len(b))]
-        pairs += [(found[0], found[1])] if len(found) > 1 else []
-    return Choice(tuple(batch.example(0) for batch in chosen), tuple(pairs))
+    chosen = dict.fromkeys(batch for batch in kinds if batch is not None)
+    pair = [] if twice is None else alike(twice)[:2]
+    return Choice(
+        tuple(batch.example(0) for batch in chosen), ((pair[0], pair[1]),) if pair else ()
+    )
 
 
 class Behaviour:
@@ -157,8 +164,9 @@ class Behaviour:
         if self._cell.backend.library == "torch":
             from verimath.behaviour.modes import modes
 
-            for number, example in enumerate(choice.examples):
-                pairs = choice.pairs if number == 0 else ()
+            for example in choice.examples:
+                same = (example.sizes, example.ranks)
+                pairs = [p for p in choice.pairs if (p[0].sizes, p[0].ranks) == same]
                 yield from modes(bench, self._prepared(example), example, pairs)
 
     def _smaller(self, fault: Fault) -> Fault:

@@ -21,16 +21,16 @@ def reverse(
 
     Raises what torch raises, and TypeError for a result that is no 0-d tensor.
     """
-    # Detached, not copied: layouts stay, and code that writes into its inputs shows.
-    leaves = {name: array.detach().requires_grad_(name in wrt) for name, array in arrays.items()}
-    value = scalar(function(*leaves.values()))
-    sources = [leaves[name] for name in wrt]
-    if not value.requires_grad:
-        return tuple(torch.zeros_like(source) for source in sources)
     scaled: tuple[torch.Tensor, ...] = ()
     for probe in _PROBES:
+        # Detached, not copied: layouts stay, and code that writes into its inputs shows.
+        leaves = {name: x.detach().requires_grad_(name in wrt) for name, x in arrays.items()}
+        value = scalar(function(*leaves.values()))
+        sources = [leaves[name] for name in wrt]
+        if not value.requires_grad:
+            return tuple(torch.zeros_like(source) for source in sources)
         seed = torch.full_like(value, probe)
-        found = torch.autograd.grad(value, sources, seed, retain_graph=True, materialize_grads=True)
+        found = torch.autograd.grad(value, sources, seed, materialize_grads=True)
         scaled = tuple(gradient / probe for gradient in found)
         if all(bool(torch.isfinite(gradient).all()) for gradient in scaled):
             break
