@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from verimath import Domain, reals
 from verimath import given as fixed
-from verimath.examples import Plan, axis_names, fill
+from verimath.examples import fill
+from verimath.plans import Plan, axis_names
 from verimath.shrink import shrink
 
 

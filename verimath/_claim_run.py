@@ -3,7 +3,7 @@
 Lives as long as the run of that claim; `verimath._engine` is the way in.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import product
@@ -16,12 +16,10 @@ from verimath.arithmetic.formats import FloatFormat
 from verimath.backends import Backend, Fetched, select_backends
 from verimath.claim import AtMost, Claim, Equal, Function, Gradient, Route
 from verimath.domain import Domain
-from verimath.dtypes import DTYPES
+from verimath.dtypes import DTYPES, largest, own_dtype
 from verimath.examples import (
     Batch,
     Example,
-    Plan,
-    axis_names,
     batch_of,
     draw_examples,
     simplest_failure,
@@ -29,6 +27,7 @@ from verimath.examples import (
 from verimath.formula.latex import statement_tex
 from verimath.judge import Finding, Judgement, judge, judge_bound, worse
 from verimath.outcome import outcome_of
+from verimath.plans import Plan, axis_names
 from verimath.prepare import Prepared, Want, overflows, prepare, wanted
 from verimath.proof import LARGEST_EXPLICIT, explicit_symbols, prove
 from verimath.report.record import (
@@ -49,6 +48,8 @@ from verimath.shrink import shrink
 
 _LARGEST_SHOWN = 200  # elements
 _POWER_BATCHES = 12  # how many batches the detection floor is taken from
+_LARGEST_FORWARD = 320  # elements to differentiate by, each with a direction of its own
+_WAY_OFF = 16.0  # constants of a formula, multiplied in another order, stay below
 _NONE = np.zeros(0)
 _EXPLICIT_SHAPES = 3  # shapes per rank at which the symbolic comparison is made
 
@@ -79,10 +80,11 @@ class _Tally:
     floors: list[NDArray[np.float64]] = field(default_factory=list[NDArray[np.float64]])
     undecided: str | None = None  # why an example left every element open
 
-    def add(self, judgement: Judgement, examples: int) -> None:
+    def add(self, judgement: Judgement, examples: int, *, extreme: bool = False) -> None:
         self.examples += examples
-        if judgement.status is Status.INCONCLUSIVE and not judgement.elements:
-            self.undecided = judgement.reason  # like an open element beside others: not compared
+        if judgement.status is Status.INCONCLUSIVE and (extreme or not judgement.elements):
+            # Like an open element beside others: not compared. Near overflow that is no news.
+            self.undecided = judgement.reason
             return
         self.judgement = worse(self.judgement, judgement)
         self.elements += judgement.elements
@@ -161,12 +163,12 @@ class ClaimRun:
             return _verdict(cell, Status.SKIPPED, reason=missing)
         tally = _Tally()
         for number, batch in enumerate(self.batches):
-            if cell.way.kind == "sympy" and not self._explicit(batch):
+            if self._too_large(cell, batch):
                 continue
             judgement = self._judge(cell, batch, number)
             if judgement.status is Status.SKIPPED:
                 return _verdict(cell, Status.SKIPPED, reason=judgement.reason)
-            tally.add(judgement, len(batch))
+            tally.add(judgement, len(batch), extreme=batch.extreme)
             if judgement.status in (Status.WRONG, Status.ERROR):
                 return self._failing(cell, batch.example(judgement.example), tally)
         status, reason = tally.judgement.status, tally.judgement.reason
@@ -185,6 +187,12 @@ class ClaimRun:
             floor=floor,
         )
 
+    def _too_large(self, cell: Cell, batch: Batch) -> bool:
+        """Whether a way has too many symbols, or directions, at these sizes."""
+        if cell.way.kind == "forward":
+            return sum(batch.inputs[name][0].size for name in self._wrt) > _LARGEST_FORWARD
+        return cell.way.kind == "sympy" and not self._explicit(batch)
+
     def _explicit(self, batch: Batch | Example) -> bool:
         prepared = self._of(batch)
         return explicit_symbols(prepared, batch.sizes) <= LARGEST_EXPLICIT
@@ -198,7 +206,7 @@ class ClaimRun:
             if cell.way.kind == "sympy":
                 got.append(self._run_sympy(batch, point))
                 continue
-            outcome = execute(cell, point, self._wrt)
+            outcome = execute(cell, point, self._wrt, batch.layout)
             if outcome.lacking is not None:
                 return Judgement(Status.SKIPPED, None, outcome.lacking)
             if outcome.error is not None:
@@ -209,6 +217,27 @@ class ClaimRun:
             got.append(outcome.results)
         want = self._want(cell, batch, inputs, number)
         power = number is not None and number < _POWER_BATCHES
+        excused = {e for e in range(len(batch)) if _overflowed(inputs, e, got[e], cell.dtype)}
+        if not excused:
+            return self._compare(cell, got, want, power=power)
+        kept = [e for e in range(len(batch)) if e not in excused]
+        reason = f"overflowed on numbers near the largest of {cell.dtype}"
+        judgement = Judgement(Status.INCONCLUSIVE, None, reason)
+        for e in kept:
+            one = self._compare(cell, [got[e]], [target.at(e) for target in want], power=power)
+            one = replace(one, example=e)
+            found = one if e == kept[0] else worse(judgement, one)
+            judgement = replace(found, elements=judgement.elements + one.elements)
+        return judgement
+
+    def _compare(
+        self,
+        cell: Cell,
+        got: Sequence[Sequence[Fetched]],
+        want: Sequence[Want],
+        *,
+        power: bool,
+    ) -> Judgement:
         statement = self.claim.statement
         if isinstance(statement, AtMost):
             return judge_bound(got, want, bound=statement.bound, dtype=cell.dtype, power=power)
@@ -256,7 +285,7 @@ class ClaimRun:
         kind = tally.judgement.status
 
         def fails(candidate: Example) -> bool:
-            if cell.way.kind == "sympy" and not self._explicit(candidate):
+            if self._too_large(cell, batch_of(candidate)):
                 return False
             if not self._of(candidate).allows(candidate.sizes):
                 return False
@@ -269,12 +298,18 @@ class ClaimRun:
             count=self.options.examples,
             entropy=self.options.seed,
         )
-        smallest = shrink(_simpler_of(found, example), fails, self.domain)
+        simplest = _simpler_of(found, example)
+        smallest = shrink(simplest, fails, self.domain, dtype=cell.dtype)
         judgement = self._judge(cell, batch_of(smallest))
         if judgement.status is not kind:
             reason = f"{kind.value} at first, {judgement.status.value} when called again"
             judgement = replace(tally.judgement, defect="nondeterministic", reason=reason)
             smallest = example
+        elif smallest.layout != "C" and judgement.defect in ("value", "nonfinite", "raises"):
+            # The shrinker has tried the same numbers one after the other in memory.
+            reason = judgement.reason or _REASONS[judgement.defect]
+            reason = f"right on contiguous arrays; in layout {smallest.layout!r}: {reason}"
+            judgement = replace(judgement, defect="layout", reason=reason)
         return _verdict(
             cell,
             kind,
@@ -301,7 +336,10 @@ class ClaimRun:
         )
         return Counterexample(
             sizes=dict(example.sizes),
-            inputs=tuple(_array_record(name, array, cell.dtype) for name, array in inputs.items()),
+            inputs=tuple(
+                _array_record(name, array, own_dtype(array, cell.dtype))
+                for name, array in inputs.items()
+            ),
             differing=finding.differing if finding else 0,
             compared=finding.compared if finding else 0,
             output=self._output_name(finding, cell),
@@ -311,7 +349,13 @@ class ClaimRun:
             allowed=finding.allowed if finding else float("nan"),
             limit=finding.limit if finding else None,
             script=script(
-                title=title, cell=cell, inputs=inputs, wrt=self._wrt, want=want, bound=bound
+                title=title,
+                cell=cell,
+                inputs=inputs,
+                wrt=self._wrt,
+                want=want,
+                bound=bound,
+                layout=example.layout,
             ),
         )
 
@@ -401,6 +445,23 @@ class ClaimRun:
             self._judge(cell, batch, number).status in (Status.WRONG, Status.ERROR)
             for number, batch in enumerate(self.batches)
         )
+
+
+def _overflowed(
+    inputs: Mapping[str, NDArray[Any]], example: int, results: Sequence[Fetched], dtype: str
+) -> bool:
+    """Whether results are not finite where an input is so large that a right way may overflow.
+
+    4 x / 6 does where (4 / 6) x does not, and a sum where a mean does not.
+    """
+    if not any(r.array.dtype.kind == "f" and not np.isfinite(r.array).all() for r in results):
+        return False
+    points = [values[example] for values in inputs.values() if values.dtype.kind == "f"]
+    return any(
+        np.max(np.abs(point), initial=0.0) > largest(dtype) / (_WAY_OFF * point.size)
+        for point in points
+        if point.size
+    )
 
 
 def _verdict(cell: Cell, status: Status, **facts: Any) -> Verdict:

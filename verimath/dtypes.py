@@ -77,6 +77,11 @@ def nearest(values: Any, dtype: str) -> NDArray[Any]:
         return np.where(beyond, np.copysign(np.inf, finite), finite).astype(np.float32)
 
 
+def own_dtype(array: NDArray[Any], dtype: str) -> str:
+    """The dtype of an input where floating ones are in `dtype`: integer and boolean stay theirs."""
+    return dtype if array.dtype.kind == "f" else array.dtype.name
+
+
 def adjacent(number: float, towards: float, dtype: str) -> float:
     """The next number of a dtype after one of its numbers, in a direction."""
     if dtype != "bfloat16":

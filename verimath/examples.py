@@ -1,57 +1,58 @@
-"""Examples: Hypothesis draws a small plan, a seeded generator fills the arrays.
+"""Examples: batches of drawn points, and the smallest one that fails.
 
-A plan says how many axes, which sizes, what kind of values and from which seed; drawing elements
-one by one would be slow and would fill most of an array with one value. Sizes mostly differ, so
-that swapped axes show. A covering set comes first, so that every size of one and of zero is met in
-every run and not by luck.
+Hypothesis draws a small plan (`verimath.plans`), a seeded generator fills the arrays with free
+numbers (`verimath.fill`), and casting makes them members of the domain in a dtype. Arrays that
+break a structure are never made, whatever is drawn or shrunk.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from itertools import product
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from hypothesis import HealthCheck, Phase, given, seed, settings
-from hypothesis import strategies as st
 from hypothesis.errors import Flaky
+from hypothesis.strategies import SearchStrategy
 from numpy.typing import NDArray
 
 from verimath.domain import Domain, Input
+from verimath.dtypes import largest
 from verimath.errors import ClaimError
-from verimath.shapes import Size
+from verimath.fill import fill_values
+from verimath.plans import LARGEST_COUNT, LARGEST_SIZE, MOST_COUNT, Plan, covering_plans, plans
+from verimath.specials import ENDS, HAZARDS, NONFINITE, SPECIALS
 
 Values = NDArray[np.float64]
-Admissible = Callable[["Plan"], bool]
+Admissible = Callable[[Plan], bool]
 
-LARGEST_SIZE = 7
-LARGEST_COUNT = 4  # examples of one plan
-COVERING_COUNT = 2
-_LARGEST_ARRAY = 300
-
-KINDS = ("integers", "eighths", "uniform", "normal", "scaled", "ties", "sparse")
+_PLANS = 64  # a run of many examples has about so many plans, with more examples of each
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """Everything that determines a batch, small enough for Hypothesis to draw and shrink."""
+class Special:
+    """A special value, by its name in `verimath.specials`, at an element of an example's input."""
 
-    ranks: tuple[tuple[str, int], ...]
-    sizes: tuple[tuple[str, int], ...]
-    kind: str
-    scale: int  # power of two, for kinds "uniform", "normal" and "scaled"
-    seed: int
-    count: int = 1  # examples of these sizes and this kind
+    example: int
+    input: str
+    index: tuple[int, ...]
+    value: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Example:
-    """One drawn point: float64 arrays by input name, with the sizes they share. Read-only."""
+    """One drawn point: free numbers by input name, with the sizes they share. Read-only.
+
+    `inputs` are float64; they *are* the point where an input is free, and what a structured one is
+    made of (`Input.cast`). `specials` replace elements, in each dtype by its own; `layout` is how
+    every array lies in memory when a route is called.
+    """
 
     ranks: Mapping[str, int]
     sizes: Mapping[str, int]
     inputs: Mapping[str, Values]
+    specials: tuple[Special, ...] = ()
+    layout: str = "C"
 
     def __str__(self) -> str:
         sizes = " ".join(f"{name}={size}" for name, size in self.sizes.items())
@@ -59,16 +60,35 @@ class Example:
             f"{name}={np.array2string(value, separator=', ')}".replace("\n", "")
             for name, value in self.inputs.items()
         )
-        return f"{sizes}   {values}".strip()
+        others = [f"{s.input}{list(s.index)}: {s.value}" for s in self.specials]
+        others += [self.layout] if self.layout != "C" else []
+        return "   ".join([f"{sizes}   {values}".strip(), *others])
+
+    def resolved(self, domain: Domain, dtype: str) -> "Example":
+        """The same point for one dtype, its special values written into the inputs as numbers."""
+        inputs = {name: values.copy() for name, values in self.inputs.items()}
+        for special in self.specials:
+            number = special_number(domain.inputs[special.input], special.value, dtype)
+            if number is not None:
+                inputs[special.input][special.index] = number
+        for values in inputs.values():
+            values.flags.writeable = False
+        return replace(self, inputs=inputs, specials=())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Examples of one plan, evaluated together: float64 arrays (count, *shape) by input name."""
+    """Examples of one plan, evaluated together: free numbers (count, *shape) by input name."""
 
     ranks: Mapping[str, int]
     sizes: Mapping[str, int]
     inputs: Mapping[str, Values]
+    specials: tuple[Special, ...] = ()
+    layout: str = "C"
+    extreme: bool = False  # numbers near overflow or underflow: much of it can't be judged
+    _casts: dict[str, dict[str, NDArray[Any]]] = field(
+        default_factory=dict[str, dict[str, NDArray[Any]]], repr=False
+    )
 
     def __len__(self) -> int:
         return len(next(iter(self.inputs.values())))
@@ -78,135 +98,75 @@ class Batch:
         inputs = {name: np.asarray(values[index]) for name, values in self.inputs.items()}
         for values in inputs.values():
             values.flags.writeable = False  # numpy makes numbers of 0-d arrays
-        return Example(self.ranks, self.sizes, inputs)
+        specials = tuple(replace(s, example=0) for s in self.specials if s.example == index)
+        return Example(self.ranks, self.sizes, inputs, specials, self.layout)
 
     def cast(self, domain: Domain, dtype: str) -> dict[str, NDArray[Any]]:
-        """Every input in a dtype, inside its range: what routes and the reference are given."""
-        return {name: domain.inputs[name].cast(v, dtype) for name, v in self.inputs.items()}
+        """Every input in a dtype, a member of its domain: what routes and the reference are given.
+
+        Integer inputs are int64 and boolean ones bool in every dtype. Read-only, kept for the next
+        time; a batch belongs to one domain.
+        """
+        if dtype not in self._casts:
+            self._casts[dtype] = {
+                name: self._cast_one(name, domain.inputs[name], values, dtype)
+                for name, values in self.inputs.items()
+            }
+        return dict(self._casts[dtype])
+
+    def _cast_one(self, name: str, spec: Input, values: Values, dtype: str) -> NDArray[Any]:
+        found = spec.cast(values, dtype, self.sizes)
+        for special in self.specials:
+            number = special_number(spec, special.value, dtype) if special.input == name else None
+            if number is not None:
+                found[(special.example, *special.index)] = number
+        found.flags.writeable = False
+        return found
+
+
+def special_number(spec: Input, name: str, dtype: str) -> float | None:
+    """The number of a special value in a dtype, or None if the input doesn't allow it."""
+    if not spec.is_free:
+        return None
+    low, high = spec.limits(dtype)
+    if name in NONFINITE:
+        allowed = spec.allow_nan if name == "nan" else spec.allow_infinity
+        return NONFINITE[name] if allowed else None
+    number = {ENDS[0]: low, ENDS[1]: high}[name] if name in ENDS else SPECIALS[name](dtype)
+    whole = spec.kind == "real" or (float(number).is_integer() and abs(number) <= 2**53)
+    inside = low <= number <= high and abs(number) <= largest(dtype)
+    return number if whole and inside and not (spec.exclude_zero and number == 0) else None
 
 
 def batch_of(example: Example) -> Batch:
     """The batch of one example alone."""
     inputs = {name: values[None] for name, values in example.inputs.items()}
-    return Batch(example.ranks, example.sizes, inputs)
-
-
-def axis_names(domain: Domain, ranks: Mapping[str, int]) -> tuple[str, ...]:
-    """Every dimension name that occurs once the starred names have a number of axes."""
-    shapes = domain.expand(ranks).values()
-    return tuple(
-        dict.fromkeys(name for shape in shapes for size in shape for name in sorted(size.names))
-    )
+    return Batch(example.ranks, example.sizes, inputs, example.specials, example.layout)
 
 
 def fill(plan: Plan, domain: Domain) -> Batch:
     """The examples of a plan: a pure function."""
-    generator = np.random.Generator(np.random.PCG64(plan.seed))
-    sizes, ranks = dict(plan.sizes), dict(plan.ranks)
-    inputs: dict[str, Values] = {}
-    for name, shape in domain.expand(ranks).items():
-        spec = domain.inputs[name]
-        size = (plan.count, *(axis.at(sizes) for axis in shape))
-        drawn = np.asarray(_values(generator, spec, size, plan), dtype=np.float64)
-        drawn.flags.writeable = False
-        inputs[name] = drawn
-    return Batch(ranks, sizes, inputs)
+    inputs = fill_values(plan, domain)
+    specials = _specials(plan, domain, inputs)
+    extreme = plan.kind == "extreme" or any(special.value in HAZARDS for special in specials)
+    return Batch(dict(plan.ranks), dict(plan.sizes), inputs, specials, plan.layout, extreme)
 
 
-def _values(
-    generator: np.random.Generator, spec: Input, shape: tuple[int, ...], plan: Plan
-) -> Values:
-    if spec.values is not None:
-        return np.broadcast_to(spec.values, shape).copy()
-    low, high = spec.min_value, spec.max_value
-    if low is not None and high is not None:
-        share = generator.random(shape)
-        between = np.clip(low * (1 - share) + high * share, low, high)
-        ends = generator.choice([low, high, low / 2 + high / 2], shape)
-        mixed = np.where(generator.random(shape) < 0.1, ends, between)
-        return np.clip(np.rint(mixed), low, high) if plan.kind == "integers" else mixed
-    drawn = _unbounded(generator, shape, plan)
-    if low is not None:
-        return low + np.abs(drawn)
-    return high - np.abs(drawn) if high is not None else drawn
-
-
-def _unbounded(generator: np.random.Generator, shape: tuple[int, ...], plan: Plan) -> Any:
-    unit = 2.0**plan.scale
-    match plan.kind:
-        case "integers":
-            return generator.integers(-9, 10, shape)
-        case "eighths":
-            return generator.integers(-64, 65, shape) / 8
-        case "uniform":
-            return generator.uniform(-unit, unit, shape)
-        case "normal":
-            return generator.standard_normal(shape) * unit
-        case "scaled":  # magnitudes over twenty binary orders inside one array
-            exponents = generator.integers(-10, 11, shape)
-            return generator.standard_normal(shape) * 2.0**exponents
-        case "ties":
-            return generator.choice(generator.integers(-3, 4, 3), shape)
-        case _:
-            zero = generator.random(shape) < 0.6
-            return np.where(zero, 0.0, generator.integers(-5, 6, shape))
-
-
-def _clamped(domain: Domain, ranks: Mapping[str, int], sizes: dict[str, int]) -> dict[str, int]:
-    """The sizes, the largest lowered until no array is large (or every size is one)."""
-
-    def elements(shape: tuple[Size, ...]) -> int:
-        return int(np.prod([axis.at(sizes) for axis in shape], dtype=np.int64))
-
-    shapes = list(domain.expand(ranks).values())
-    while max(map(elements, shapes), default=0) > _LARGEST_ARRAY:
-        largest = max(sizes, key=lambda name: sizes[name], default=None)
-        if largest is None or sizes[largest] <= 1:
-            break  # fixed sizes are as large as the claim says
-        sizes = {**sizes, largest: sizes[largest] - 1}
-    return sizes
-
-
-@st.composite
-def plans(draw: st.DrawFn, domain: Domain) -> Plan:
-    """Plans of a domain; sizes are pairwise different in most draws, now and then anything goes."""
-    ranks = {name: draw(st.integers(0, top)) for name, top in domain.largest_ranks.items()}
-    names = axis_names(domain, ranks)
-    different = len(names) <= LARGEST_SIZE and draw(st.integers(0, 3)) < 3
-    drawn = (
-        draw(
-            st.lists(
-                st.integers(1, LARGEST_SIZE),
-                min_size=len(names),
-                max_size=len(names),
-                unique=True,
-            )
-        )
-        if different
-        else [draw(st.integers(0, LARGEST_SIZE)) for _ in names]
-    )
-    sizes = _clamped(domain, ranks, dict(zip(names, drawn, strict=True)))
-    kind = draw(st.sampled_from(KINDS))
-    scale = draw(st.integers(-12, 12)) if kind in ("uniform", "normal") else 0
-    entropy = draw(st.integers(0, 2**32 - 1))
-    count = draw(st.integers(1, LARGEST_COUNT))
-    return Plan(tuple(ranks.items()), tuple(sizes.items()), kind, scale, entropy, count)
-
-
-def covering_plans(domain: Domain, entropy: int = 0) -> Iterator[Plan]:
-    """Plans that every run includes: all sizes 1, all 2, all different, each name at 1 and at 0."""
-    choices = product(*(range(top + 1) for top in domain.largest_ranks.values()))
-    for number, choice in enumerate(choices):
-        ranks = dict(zip(domain.variadics, choice, strict=True))
-        names = axis_names(domain, ranks)
-        different = {name: 2 + i % (LARGEST_SIZE - 1) for i, name in enumerate(names)}
-        cover = [dict.fromkeys(names, 1), dict.fromkeys(names, 2), different]
-        cover += [{**different, name: value} for name in names for value in (1, 0)]
-        for index, sizes in enumerate(cover):
-            kind = KINDS[(index + number) % len(KINDS)]
-            clamped = _clamped(domain, ranks, sizes)
-            drawn = tuple(clamped.items())
-            yield Plan(tuple(ranks.items()), drawn, kind, 0, entropy + index, COVERING_COUNT)
+def _specials(plan: Plan, domain: Domain, inputs: Mapping[str, Values]) -> tuple[Special, ...]:
+    """Positions count examples first, then the elements of the free inputs."""
+    free = {name: values[0] for name, values in inputs.items() if domain.inputs[name].is_free}
+    total = sum(values.size for values in free.values())
+    found: list[Special] = []
+    for position, value in plan.specials if total else ():
+        rest, example = divmod(position, plan.count)
+        rest %= total
+        for name, values in free.items():
+            if rest < values.size:
+                index = tuple(map(int, np.unravel_index(rest, values.shape)))
+                found.append(Special(example, name, index, value))
+                break
+            rest -= values.size
+    return tuple(found)
 
 
 def draw_examples(
@@ -214,24 +174,36 @@ def draw_examples(
 ) -> tuple[Batch, ...]:
     """At least `count` admissible examples, in batches of distinct plans.
 
-    A domain of given numbers alone has one.
+    A domain of given numbers alone has one. Where thousands are asked for, the batches grow.
 
     Raises ClaimError if no size satisfies the domain.
     """
     if all(spec.values is not None for spec in domain.inputs.values()):
         plan = replace(next(covering_plans(domain, entropy)), count=1)
         return (fill(plan, domain),)
-    found = dict.fromkeys(plan for plan in covering_plans(domain, entropy) if admissible(plan))
+
+    def allowed(plan: Plan) -> bool:
+        return admissible(plan) and domain.satisfiable(dict(plan.ranks), dict(plan.sizes))
+
+    found = dict.fromkeys(plan for plan in covering_plans(domain, entropy) if allowed(plan))
     drawn = sum(plan.count for plan in found)
+
+    class EnoughError(BaseException):
+        """Ends the drawing; an Exception would be a failure, which Hypothesis replays."""
 
     def collect(plan: Plan) -> None:
         nonlocal drawn
-        if drawn < count and plan not in found and admissible(plan):
+        if drawn >= count:
+            raise EnoughError
+        if plan not in found and allowed(plan):
             found[plan] = None
             drawn += plan.count
 
-    _run(domain, collect, count=2 * count, entropy=entropy, phases=(Phase.generate,))
-    if not found:
+    most = min(MOST_COUNT, max(LARGEST_COUNT, count // _PLANS))
+    with suppress(EnoughError):
+        strategy = plans(domain, most)
+        _run(strategy, collect, count=2 * count, entropy=entropy, phases=(Phase.generate,))
+    if all(max(dict(plan.sizes).values(), default=0) > LARGEST_SIZE for plan in found):
         raise ClaimError(
             f"the domain {domain} can't be satisfied: none of the sizes up to {LARGEST_SIZE} that "
             "were tried is allowed by its shapes and the formulas' denominators"
@@ -254,7 +226,8 @@ def simplest_failure(
         """Tells Hypothesis that an example fails."""
 
     def test(plan: Plan) -> None:
-        if admissible(plan):
+        sizes, ranks = dict(plan.sizes), dict(plan.ranks)
+        if admissible(plan) and domain.satisfiable(ranks, sizes):
             batch = fill(plan, domain)
             for example in map(batch.example, range(len(batch))):
                 if fails(example):
@@ -263,12 +236,14 @@ def simplest_failure(
 
     # A flaky failure is one too: the caller sees whether its example fails again.
     with suppress(FailingError, Flaky):
-        _run(domain, test, count=count, entropy=entropy, phases=(Phase.generate, Phase.shrink))
+        _run(
+            plans(domain), test, count=count, entropy=entropy, phases=(Phase.generate, Phase.shrink)
+        )
     return smallest[0] if smallest else None
 
 
 def _run(
-    domain: Domain,
+    strategy: SearchStrategy[Plan],
     test: Callable[[Plan], None],
     *,
     count: int,
@@ -290,4 +265,4 @@ def _run(
         print_blob=False,
         report_multiple_bugs=False,
     )
-    seed(entropy)(options(given(plans(domain))(test)))()
+    seed(entropy)(options(given(strategy)(test)))()

@@ -108,6 +108,12 @@ def _compare(
     difference = _difference(by_graph, _evaluate(prepared.claimed, inputs, binding), domain)
     if difference is None:
         return None
+    if any(spec.is_structured for spec in prepared.claim.domain.inputs.values()):
+        # The symbols know nothing of the structure; a rational point would leave the domain.
+        return (
+            "sampled",
+            f"{difference.where}: equal only by the structure of the inputs, if at all",
+        )
     return _refute(difference, domain) if difference.certain else _undecided(difference)
 
 

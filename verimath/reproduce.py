@@ -4,12 +4,13 @@ The code under test is copied into the script with what it needs. Where that isn
 compiled function, a method of a live object) the script says so and asks for the function.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from verimath.layouts import placement
 from verimath.packing import pack
 from verimath.prepare import Want
 from verimath.routes import Cell
@@ -86,6 +87,37 @@ _TORCH_CALL = """
     got = function(*arrays.values())
 """
 
+# For a failure in one layout: the inputs as they lay in memory, with what lay between.
+_LAID_OUT = """
+    def laid_out(values, length, offset, strides):
+        # The same numbers, elsewhere in memory; strides and offset count elements.
+{buffer}
+        for index in np.ndindex(*values.shape):
+            buffer[offset + sum(i * s for i, s in zip(index, strides))] = values[index]
+{view}
+
+    arrays = {{name: laid_out(arrays[name], *place) for name, place in {places}.items()}}
+"""
+
+_NUMPY_BUFFER = """\
+        gap = {"f": np.nan, "b": True}.get(values.dtype.kind, np.iinfo("int64").max)
+        buffer = np.full(length, gap, values.dtype)"""
+
+_NUMPY_VIEW = """\
+        steps = [stride * values.itemsize for stride in strides]
+        start = buffer[offset:] if values.size else buffer
+        view = np.lib.stride_tricks.as_strided(start, values.shape, steps)"""
+
+_READ_ONLY = """
+        view.flags.writeable = False"""
+
+_TORCH_BUFFER = """\
+        gap = float("nan") if values.is_floating_point() else 2**63 - 1
+        buffer = torch.full((length,), gap, dtype=values.dtype, device=values.device)"""
+
+_TORCH_VIEW = """\
+        return buffer.as_strided(values.shape, strides, offset)"""
+
 _SEVERAL = """    got = got if isinstance(got, (tuple, list)) else (got,)
 """
 
@@ -118,7 +150,7 @@ _FORWARD = """
     for name in {wrt}:
         slopes = []
         for index in range(arrays[name].numel()):
-            direction = torch.zeros_like(arrays[name])
+            direction = torch.zeros_like(arrays[name], memory_format=torch.contiguous_format)
             direction.view(-1)[index] = -2.0
             with forward_ad.dual_level():
                 dual = forward_ad.make_dual(arrays[name].clone(), direction)
@@ -197,10 +229,12 @@ def script(
     wrt: Sequence[str],
     want: Sequence[Want],
     bound: float | None = None,
+    layout: str = "C",
 ) -> str:
     """The text of a script that runs the cell's function on these inputs and compares.
 
-    `bound` is the bound of an `AtMost`, for which the values are also judged.
+    `bound` is the bound of an `AtMost`, for which the values are also judged; `layout` is how the
+    inputs lie in memory.
     """
     way, torch = cell.way, cell.backend.library == "torch"
     source, function = _code_under_test(cell)
@@ -212,7 +246,7 @@ def script(
     main = _MAIN.format(
         inputs=_lines([f'"{name}": {_array(values)}' for name, values in inputs.items()], "{}"),
         wants=_lines([f"({_array(value)}, {_array(allowed)})" for value, allowed in wants], "[]"),
-        run=_run(cell, list(wrt)),
+        run=_laid_out(_run(cell, list(wrt)), cell, inputs, layout),
         changed=_CHANGED.format(fetch=f"array{bring}" if torch else "array"),
         kinds="torch.Tensor" if torch else "(np.ndarray, np.generic)",
         fetch=f"result{bring}" if torch else "np.asarray(result)",
@@ -240,7 +274,8 @@ def _code_under_test(cell: Cell) -> tuple[str, str]:
 
 def _run(cell: Cell, wrt: list[str]) -> str:
     device = cell.backend.device
-    cast = ", dtype=torch.bfloat16" if cell.dtype == "bfloat16" else ""
+    only = "torch.bfloat16 if v.dtype.kind == 'f' else None"
+    cast = f", dtype={only}" if cell.dtype == "bfloat16" else ""
     match cell.way.kind:
         case "reverse":
             return _REVERSE.format(device=device, cast=cast, wrt=wrt)
@@ -250,6 +285,22 @@ def _run(cell: Cell, wrt: list[str]) -> str:
             return _TORCH_CALL.format(device=device, cast=cast) + _SEVERAL
         case _:
             return _NUMPY_CALL + _SEVERAL
+
+
+def _laid_out(run: str, cell: Cell, inputs: Mapping[str, NDArray[Any]], layout: str) -> str:
+    """The lines of a call, with the inputs moved to a layout before it."""
+    if layout == "C" or layout not in cell.backend.layouts:
+        return run
+    found = {name: placement(values, layout) for name, values in inputs.items()}
+    places = {name: (p.length, p.offset, p.strides) for name, p in found.items()}
+    if cell.backend.library == "torch":
+        buffer, view = _TORCH_BUFFER, _TORCH_VIEW
+    else:
+        locked = _READ_ONLY if layout in ("read-only", "expanded") else ""
+        buffer, view = _NUMPY_BUFFER, _NUMPY_VIEW + locked + "\n        return view"
+    moved = _LAID_OUT.format(buffer=buffer, view=view, places=places)
+    (put,) = [line for line in run.splitlines() if line.startswith("    arrays = ")]
+    return run.replace(put + "\n", put + "\n" + moved, 1)
 
 
 def _lines(items: list[str], brackets: str) -> str:

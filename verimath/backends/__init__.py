@@ -29,9 +29,14 @@ class Fetched:
 
 
 class Put(Protocol):
-    """Copies a numpy array to a backend, in a dtype that holds its numbers (None: its own)."""
+    """Copies a numpy array to a backend, in a dtype that holds its numbers (None: its own).
 
-    def __call__(self, array: NDArray[Any], dtype: str | None = None) -> Any: ...  # noqa: D102
+    `layout` is one of `verimath.layouts.LAYOUTS`; it is given only if the backend has it.
+    """
+
+    def __call__(  # noqa: D102
+        self, array: NDArray[Any], dtype: str | None = None, layout: str = "C"
+    ) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,7 @@ class Backend:
     standard: Callable[[Any], Any]
     device: str = "cpu"
     dtypes: tuple[str, ...] = ("float64", "float32")
+    layouts: tuple[str, ...] = ("C",)
     format: Callable[[str], FloatFormat] = FORMATS.__getitem__
     settings: Callable[[], Mapping[str, str]] = dict
 

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from verimath.arithmetic.formats import FLOAT32, FORMATS, FloatFormat
 from verimath.arithmetic.functions import assumed, flushes, numpy_conditions
 from verimath.backends import Backend, Fetched, describe
+from verimath.layouts import LAYOUTS, arranged
 
 
-def _put(array: NDArray[Any], dtype: str | None = None) -> NDArray[Any]:
-    return np.array(array, dtype=dtype)
+def _put(array: NDArray[Any], dtype: str | None = None, layout: str = "C") -> NDArray[Any]:
+    return arranged(np.array(array, dtype=dtype, order="C"), layout)
 
 
 def _fetch(value: Any) -> Fetched:
@@ -51,6 +52,7 @@ NUMPY = Backend(
     fetch=_fetch,
     standard=lambda array: array,
     dtypes=("float64", "float32", "float16"),
+    layouts=LAYOUTS,
     format=lambda dtype: _format(dtype, flushes()),
     settings=_settings,
 )

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from verimath.backends import Backend, Fetched, describe
 from verimath.backends.torch_settings import format_on, settings
 from verimath.dtypes import DTYPES
+from verimath.layouts import LAYOUTS, Placement, filler, placement
 
 
 class StandardTensor:
@@ -121,12 +122,23 @@ _TORCH_OPTIONS = {"axis": "dim", "keepdims": "keepdim"}
 _NAMESPACE = _Namespace(compat)
 
 
+def _arranged(tensor: torch.Tensor, place: Placement) -> torch.Tensor:
+    """A copy of a tensor at a place in a larger buffer."""
+    gap = filler(np.dtype("float32" if tensor.is_floating_point() else str(tensor.dtype)[6:]))
+    buffer = torch.full((place.length,), gap, dtype=tensor.dtype, device=tensor.device)
+    once = tuple(1 if s == 0 else n for n, s in zip(tensor.shape, place.strides, strict=True))
+    leading = tensor[tuple(slice(n) for n in once)]
+    buffer.as_strided(once, place.strides, place.offset).copy_(leading)
+    return buffer.as_strided(tuple(tensor.shape), place.strides, place.offset)
+
+
 def torch_backend(name: str, device: str) -> Backend:
     """A backend of this name on a torch device such as "cpu" or "cuda"."""
 
-    def put(array: NDArray[Any], dtype: str | None = None) -> torch.Tensor:
+    def put(array: NDArray[Any], dtype: str | None = None, layout: str = "C") -> torch.Tensor:
         there = torch.from_numpy(array.copy())
-        return there.to(device, there.dtype if dtype is None else getattr(torch, dtype))
+        there = there.to(device, there.dtype if dtype is None else getattr(torch, dtype))
+        return there if layout == "C" else _arranged(there, placement(array, layout))
 
     def fetch(value: Any) -> Fetched:
         if isinstance(value, StandardTensor):
@@ -151,6 +163,8 @@ def torch_backend(name: str, device: str) -> Backend:
         standard=StandardTensor,
         device=device,
         dtypes=DTYPES,
+        # Tensors know neither negative strides nor memory that may not be written to.
+        layouts=tuple(name for name in LAYOUTS if name not in ("reversed", "read-only")),
         format=lambda dtype: format_on(kind, dtype),
         settings=lambda: settings(kind),
     )

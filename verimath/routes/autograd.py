@@ -62,7 +62,7 @@ def _slope(
     array = arrays[name]
     slope = torch.zeros((), dtype=array.dtype, device=array.device)
     for probe in _PROBES:
-        direction = torch.zeros_like(array)
+        direction = torch.zeros_like(array, memory_format=torch.contiguous_format)
         direction.view(-1)[index] = probe
         with forward_ad.dual_level():
             dual = forward_ad.make_dual(array.detach().clone(), direction)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from verimath.arithmetic.functions import flushes
 from verimath.backends import Backend, Fetched
+from verimath.dtypes import own_dtype
 from verimath.routes import Cell
 from verimath.routes.refusals import missing_kernel
 
@@ -26,10 +27,18 @@ class Outcome:
     mutated: str | None = None  # the input that changed under the route's hands
 
 
-def execute(cell: Cell, inputs: Inputs, wrt: Sequence[str]) -> Outcome:
-    """Run a cell's function on inputs of its dtype; an exception is an outcome, not a crash."""
+def execute(cell: Cell, inputs: Inputs, wrt: Sequence[str], layout: str = "C") -> Outcome:
+    """Run a cell's function on inputs of its dtype; an exception is an outcome, not a crash.
+
+    The inputs lie in memory as `layout` says, or one after the other if the backend can't do that.
+    """
     backend = cell.backend
-    arrays = {name: backend.put(array, cell.dtype) for name, array in inputs.items()}
+    # A backend of somebody else's may know nothing of layouts.
+    options = {"layout": layout} if layout != "C" and layout in backend.layouts else {}
+    arrays = {
+        name: backend.put(array, own_dtype(array, cell.dtype), **options)
+        for name, array in inputs.items()
+    }
     flushing = flushes()
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -86,7 +95,7 @@ def _restore_flushing(before: bool) -> None:
 def _mutated(cell: Cell, arrays: Mapping[str, Any], inputs: Inputs) -> str | None:
     for name, array in inputs.items():
         now = cell.backend.fetch(arrays[name])
-        same = (now.array.shape, now.dtype) == (array.shape, cell.dtype)
+        same = (now.array.shape, now.dtype) == (array.shape, own_dtype(array, cell.dtype))
         if not same or now.array.tobytes() != array.tobytes():
             return name
     return None

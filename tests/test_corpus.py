@@ -1,0 +1,76 @@
+"""The corpus: every wrong implementation is rejected, no right one is.
+
+One run per claim judges all its cases at once, with default settings but for the dtypes: float64
+alone, unless a case asks for another; `tox -e deep` runs all dtypes and three seeds.
+"""
+
+import pytest
+
+from verimath import Status, check
+from verimath.report.record import Verdict
+
+from tests.corpus import CHAPTERS, claims, right_cases, wrong_cases  # isort: skip
+
+BAD = (Status.WRONG, Status.ERROR)
+_RUNS = {}
+
+
+def verdicts(claim_id, options, seed=0, **more) -> list[Verdict]:
+    """The verdicts on all cases of a claim that want the same options."""
+    key = (claim_id, options, seed, tuple(more.items()))
+    if key not in _RUNS:
+        cases = [c for c in (*right_cases(), *wrong_cases()) if c.claim == claim_id]
+        routes = [case.route for case in cases if case.options == options]
+        chosen = {"dtype": "float64", **more, **dict(options)}
+        _RUNS[key] = check(claims()[claim_id], *routes, seed=seed, **chosen)
+    return list(_RUNS[key].claims[0].verdicts)
+
+
+def of_case(case, seed=0, **more):
+    found = verdicts(case.claim, case.options, seed, **more)
+    return [v for v in found if v.route == case.name or v.route.startswith(f"{case.name}: ")]
+
+
+def group(case):
+    return f"{case.claim}: {case.name}"
+
+
+@pytest.mark.parametrize("case", right_cases(), ids=group)
+def test_a_right_implementation_is_not_rejected(case):
+    found = of_case(case)
+    assert any(v.elements for v in found)
+    for verdict in found:
+        assert verdict.status not in BAD, (verdict.backend, verdict.defect, verdict.reason)
+
+
+@pytest.mark.parametrize("case", wrong_cases(), ids=group)
+def test_a_wrong_implementation_is_rejected(case):
+    assert any(v.status in BAD for v in of_case(case)), [v.status for v in of_case(case)]
+
+
+@pytest.mark.parametrize("claim_id", sorted(claims()))
+def test_the_claim_itself_holds(claim_id):
+    own = [v for v in verdicts(claim_id, ()) if v.route in ("closed form", "torch reverse mode")]
+    assert own
+    assert all(v.status in (Status.PASS, Status.LESS_ACCURATE, Status.SKIPPED) for v in own)
+
+
+def test_no_two_wrong_ones_share_function_and_mistake():
+    pairs = [(case.claim, case.mistake) for case in wrong_cases()]
+    assert len(set(pairs)) == len(pairs)
+    assert all(case.mistake for case in wrong_cases())
+
+
+def test_every_case_has_a_claim_and_every_claim_cases():
+    used = {case.claim for case in (*right_cases(), *wrong_cases())}
+    assert used == set(claims())
+    assert CHAPTERS
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("case", [*right_cases(), *wrong_cases()], ids=group)
+def test_in_every_dtype_at_three_seeds(case, seed):
+    found = of_case(case, seed, dtype=None)
+    rejected = any(v.status in BAD for v in found)
+    assert rejected is bool(case.mistake)

@@ -1,0 +1,187 @@
+"""Filling the arrays of a plan: a pure function of plan and domain, vectorised over the batch.
+
+Elements drawn one by one would be slow and would fill most of an array with one value; here a
+seeded generator draws whole arrays. What it draws are free numbers: `Input.cast` makes them members
+of the domain, in each dtype.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verimath.domain import Domain, Input
+from verimath.plans import Plan
+from verimath.shapes import Binding
+from verimath.structure import STRUCTURES
+
+Values = NDArray[np.float64]
+
+# Near overflow and underflow of each dtype, and of squares in it.
+_EDGES = np.array([1021, 510, 125, 62, 14, 7, -7, -14, -24, -62, -126, -149, -511, -1022, -1073])
+_NEAR = 2.0**-20  # so near to singular
+
+
+def fill_values(plan: Plan, domain: Domain) -> dict[str, Values]:
+    """Free numbers by input name, of shape (count, *shape)."""
+    generator = np.random.Generator(np.random.PCG64(plan.seed))
+    sizes, ranks = dict(plan.sizes), dict(plan.ranks)
+    found: dict[str, Values] = {}
+    for name, axes in domain.expand(ranks).items():
+        spec = domain.inputs[name]
+        shape = (plan.count, *(axis.at(sizes) for axis in axes))
+        if spec.values is not None:
+            values = np.broadcast_to(spec.values, shape).copy()
+        else:
+            values = np.asarray(_drawn(generator, spec, shape, plan, sizes), dtype=np.float64)
+            values = _formed(generator, spec, values, plan)
+        values.flags.writeable = False
+        found[name] = values
+    return found
+
+
+def _drawn(
+    generator: np.random.Generator,
+    spec: Input,
+    shape: tuple[int, ...],
+    plan: Plan,
+    sizes: Binding,
+) -> Values:
+    if spec.kind == "boolean" or spec.structure == "binary":
+        share = {"sparse": 0.1, "ties": 0.9}.get(plan.kind, 0.5)
+        return (generator.random(shape) < share).astype(np.float64)
+    if spec.classes is not None:
+        return _labels(generator, spec.classes.at(sizes), spec.ignore_index is not None, shape)
+    low, high = spec.min_value, spec.max_value
+    if low is not None and high is not None:
+        return _between(generator, spec, low, high, shape, plan)
+    drawn = _unbounded(generator, shape, plan)
+    if low is not None:
+        moved = low + np.abs(drawn)
+        return np.where(moved == low, low + 1, moved) if spec.exclude_min else moved
+    if high is not None:
+        moved = high - np.abs(drawn)
+        return np.where(moved == high, high - 1, moved) if spec.exclude_max else moved
+    return drawn
+
+
+def _labels(
+    generator: np.random.Generator, classes: int, ignored: bool, shape: tuple[int, ...]
+) -> Values:
+    drawn = generator.integers(0, max(classes, 1), shape).astype(np.float64)
+    if not ignored:
+        return drawn
+    return np.where(generator.random(shape) < 0.25, -1.0, drawn)
+
+
+def _between(
+    generator: np.random.Generator,
+    spec: Input,
+    low: float,
+    high: float,
+    shape: tuple[int, ...],
+    plan: Plan,
+) -> Values:
+    """Numbers of a closed range, the ends and the middle among them."""
+    if plan.kind in ("scaled", "extreme") and low < 0 < high:
+        return np.clip(_unbounded(generator, shape, plan), low, high)
+    found = _mixed(low, high, _shares(generator, shape, plan))
+    if spec.kind == "integer" or plan.kind == "integers":
+        found = np.clip(np.rint(found), low, high)
+    middle = low / 2 + high / 2
+    if spec.exclude_min:
+        found = np.where(found <= low, middle, found)
+    return np.where(found >= high, middle, found) if spec.exclude_max else found
+
+
+def _mixed(low: float, high: float, share: Values) -> Values:
+    return np.clip(low * (1 - share) + high * share, low, high)
+
+
+def _shares(generator: np.random.Generator, shape: tuple[int, ...], plan: Plan) -> Values:
+    """Where between the ends: 0 is the lower, 1 the upper end."""
+    match plan.kind:
+        case "eighths":
+            return generator.integers(0, 9, shape) / 8
+        case "ties":
+            return generator.choice(generator.integers(0, 9, 3) / 8, shape)
+        case "sparse":
+            return generator.integers(0, 3, shape) / 2
+        case "scaled" | "extreme":
+            deepest = 30 if plan.kind == "scaled" else 1080
+            near = np.ldexp(generator.random(shape), -generator.integers(0, deepest, shape))
+            return np.where(generator.random(shape) < 0.5, near, 1 - near)
+        case _:
+            ends = generator.integers(0, 3, shape) / 2
+            return np.where(generator.random(shape) < 0.1, ends, generator.random(shape))
+
+
+def _unbounded(generator: np.random.Generator, shape: tuple[int, ...], plan: Plan) -> Values:
+    return _UNBOUNDED[plan.kind](generator, shape, 2.0**plan.scale)
+
+
+def _ties(generator: np.random.Generator, shape: tuple[int, ...], unit: float) -> Values:
+    return generator.integers(-3, 4, 3).astype(np.float64)[generator.integers(0, 3, shape)]
+
+
+def _extreme(generator: np.random.Generator, shape: tuple[int, ...], unit: float) -> Values:
+    """Every example at another edge of a dtype's range."""
+    edges = generator.choice(_EDGES, shape[0]).reshape(-1, *[1] * (len(shape) - 1))
+    return np.ldexp(generator.uniform(-4, 4, shape), edges)
+
+
+_UNBOUNDED: Mapping[str, Callable[[np.random.Generator, tuple[int, ...], float], Values]] = {
+    "integers": lambda g, shape, unit: g.integers(-9, 10, shape).astype(np.float64),
+    "eighths": lambda g, shape, unit: g.integers(-64, 65, shape) / 8,
+    "uniform": lambda g, shape, unit: (2 * g.random(shape) - 1) * unit,
+    "normal": lambda g, shape, unit: g.standard_normal(shape) * unit,
+    # Magnitudes over twenty binary orders inside one array.
+    "scaled": lambda g, shape, unit: np.ldexp(g.standard_normal(shape), g.integers(-10, 11, shape)),
+    "ties": _ties,
+    "sparse": lambda g, shape, unit: (
+        g.integers(-5, 6, shape) * (g.integers(0, 8, shape, dtype=np.uint8) < 3)
+    ).astype(np.float64),
+    "extreme": _extreme,
+}
+
+
+def _formed(generator: np.random.Generator, spec: Input, values: Values, plan: Plan) -> Values:
+    """The values with equal rows, or degenerate, where the plan says so."""
+    axes = STRUCTURES[spec.structure].axes if spec.structure is not None else 0
+    if values.ndim < 2 or not values.size or spec.distinct:
+        return values
+    if plan.form == "degenerate":
+        values = _degenerate(spec, values, axes)
+    if plan.form == "cancelling" and spec.is_free:
+        flat = values.reshape(len(values), -1).copy()
+        flat[:, -1] = -flat[:, :-1].sum(axis=1)
+        values = flat.reshape(values.shape)
+    if axes == 2:
+        return values  # rows of free numbers are no rows of the matrix
+    rows = values.shape[1]
+    if plan.form == "repeated":
+        values = values[:, generator.integers(0, (rows + 1) // 2, rows)]
+    if plan.layout == "expanded":
+        values = np.repeat(values[:, :1], rows, axis=1)
+    return values
+
+
+def _degenerate(spec: Input, values: Values, axes: int) -> Values:
+    values = values.copy()
+    if axes == 1:
+        top = np.abs(values).max(axis=-1, keepdims=True)
+        values = np.where(np.abs(values) == top, 1.0, 0.0)
+    elif spec.classes is not None or spec.structure in ("binary", "signs") or values.ndim == 2:
+        values[:] = (
+            values.reshape(len(values), -1).max(axis=1).reshape(-1, *[1] * (values.ndim - 1))
+        )
+    elif axes == 2:
+        diagonal = np.arange(values.shape[-1])
+        values[..., diagonal, diagonal] *= _NEAR
+    elif spec.is_free and values.shape[-2] > 1:
+        # One row is another (singular), in every second example but almost (near to singular).
+        values[..., -1, :] = values[..., 0, :]
+        if spec.kind == "real":
+            top = np.abs(values[1::2, ..., -1, :]).max(axis=-1)
+            values[1::2, ..., -1, 0] -= _NEAR * np.copysign(top, values[1::2, ..., -1, 0])
+    return values
