@@ -187,7 +187,7 @@ def test_a_candidate_that_answers_differently_is_nondeterministic():
     verdict = next(v for v in record.verdicts if v.route == "moody")
     assert verdict.status is Status.WRONG
     assert verdict.defect == "nondeterministic"
-    assert verdict.reason == "wrong at first, pass when called again"
+    assert (verdict.reason or "").startswith("wrong at first, pass when called again")
 
 
 def test_verify_tells_the_story():
