@@ -288,7 +288,7 @@ WRONG += [
     wrong(
         "row-maxima",
         "a one for each",
-        lambda X: (X == X.max(axis=1, keepdims=True)).astype(X.dtype),
+        lambda X: (X.max(axis=1, keepdims=True) == X).astype(X.dtype),
         "every element that ties gets a one",
     ),
 ]
