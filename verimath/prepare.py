@@ -325,6 +325,9 @@ def _forward_bounds(
     for name, formula in prepared.forward.items():
         count, *shape = batch[name].shape
         directions = int(np.prod(shape, dtype=np.int64))
+        if not directions:
+            bounds.append(np.zeros((count, *shape)))
+            continue
         basis = np.tile(np.eye(directions), (count, 1)).reshape((count * directions, *shape))
         repeated = {key: np.repeat(values, directions, axis=0) for key, values in batch.items()}
         (found,) = evaluate(formula, {**repeated, _TANGENT: basis}, binding, dtypes=(format_,))

@@ -94,7 +94,7 @@ def _subgradient(node: Node, x: list[Array]) -> Array:
 
 def _together(*arrays: NDArray[Any]) -> list[NDArray[Any]]:
     """Arrays with batch axes of one length."""
-    count = next((len(x) for x in arrays if len(x) != 1), 1)  # it may be zero
+    count = max(map(len, arrays))
     return [np.broadcast_to(x, (count, *x.shape[1:])) for x in arrays]
 
 
