@@ -1,6 +1,7 @@
 """Running sums and products, differences, windows and shifts: where being off by one is easy."""
 
 import math
+from functools import reduce
 
 import numpy as np
 import torch
@@ -316,10 +317,10 @@ RIGHT += [
     right("product", "prod", lambda x: x.prod(), kind="autograd"),
     right(
         "product",
-        "cumprod",
-        lambda x: torch.cat([x.new_ones(1), x]).cumprod(0)[-1],
+        "one after the other",
+        lambda x: reduce(torch.mul, x, x.new_ones(())),
         kind="autograd",
-        bait="the last of the running products",
+        bait="an unrolled loop",
     ),
 ]
 
