@@ -367,11 +367,8 @@ WRONG += [
 # --- ridge's solution -------------------------------------------------------------------------
 
 
-def _augmented(X, y):
-    d = X.shape[1]
-    tall = np.concatenate([X, np.eye(d, dtype=X.dtype)])
-    q, r = np.linalg.qr(tall)
-    return np.linalg.solve(r, q.T @ np.concatenate([y, np.zeros(d, dtype=y.dtype)]))
+def _dual(X, y):
+    return X.T @ np.linalg.solve(X @ X.T + np.eye(len(X), dtype=X.dtype), y)
 
 
 def _rank_one_updates(X, y):
@@ -396,7 +393,7 @@ RIGHT += [
         "normal equations",
         lambda X, y: _normal(X, y, np.eye(X.shape[1], dtype=X.dtype)),
     ),
-    right("ridge-solution", "augmented QR", _augmented, bait="no normal equations"),
+    right("ridge-solution", "dual", _dual, bait="a system of n equations, not d"),
     right(
         "ridge-solution",
         "by rows",
