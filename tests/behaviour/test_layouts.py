@@ -3,9 +3,19 @@
 import numpy as np
 import pytest
 import torch
+from array_api_compat import array_namespace
 
 from tests.functions import Squares
-from verimath import Claim, Domain, Equal, autograd, numeric, reals
+from verimath import (
+    Claim,
+    Domain,
+    Equal,
+    autograd,
+    diagonally_dominant,
+    labels,
+    numeric,
+    reals,
+)
 from verimath.behaviour import layouts
 from verimath.claims.autograd import sum_of_squares, summed_product
 
@@ -168,6 +178,46 @@ def test_a_matrix_product_may_take_another_way_for_another_layout(accepted):
     accepted(
         lambda X: X.T @ np.ones_like(X) + np.ones_like(X) @ X.T, summed_product, dtype="float32"
     )
+
+
+SOLUTION = Claim(
+    id="solution",
+    title="t",
+    source="s",
+    domain=Domain(A=diagonally_dominant("n n"), b=reals("n")),
+    statement=Equal(
+        left=lambda A, b: array_namespace(A).linalg.solve(A, b),
+        right=lambda A, b: array_namespace(A).linalg.solve(A, b),
+    ),
+)
+LOOK_UP = Claim(
+    id="look-up",
+    title="t",
+    source="s",
+    domain=Domain(x=reals("v"), y=labels("n", classes="v")),
+    statement=Equal(left=lambda x, y: array_namespace(x).take(x, y), right=lambda x, y: 1 * x[y]),
+)
+
+
+def test_a_row_is_not_repeated_where_that_makes_another_matrix(accepted, rejected):
+    accepted(lambda A, b: np.linalg.solve(A, b), SOLUTION)
+    accepted(lambda A, b: torch.linalg.solve(A, b), SOLUTION, library="torch")
+
+    def by_memory(A, b):
+        return np.linalg.solve(A.ravel(order="K").reshape(A.shape), b)
+
+    rejected(by_memory, "layout", "but with (A|inputs) transposed in memory", SOLUTION)
+
+
+def test_whole_numbers_are_arranged_too(accepted, rejected):
+    accepted(lambda x, y: x[y], LOOK_UP)
+    accepted(lambda x, y: x[y], LOOK_UP, library="torch")
+
+    def by_pointer(x, y):
+        return x[y.as_strided(y.shape, (1,))]
+
+    words = "but with (y|inputs) a strided view"
+    rejected(by_pointer, "layout", words, LOOK_UP, library="torch")
 
 
 # --- cotangents ---
