@@ -376,12 +376,6 @@ RIGHT = [
     right("sigmoid", "by cosh", _by_cosh, bait="cosh overflows to infinity"),
     right(
         "sigmoid",
-        "through tanh",
-        lambda x, g: g * (1 - np.tanh(x / 2) ** 2) / 4,
-        bait="no exponential; cancels as s (1 - s) does",
-    ),
-    right(
-        "sigmoid",
         "s - s^2",
         lambda x, g: (lambda s: g * (s - s * s))(_np_sigmoid(x)),
         bait="a difference instead of a product",
@@ -405,13 +399,6 @@ RIGHT = [
         bait="a factored rewrite",
     ),
     right("tanh", "torch", _summed(torch.tanh), kind="autograd"),
-    right(
-        "tanh",
-        "2 sigmoid(2x) - 1",
-        _summed(lambda x: 2 * torch.sigmoid(2 * x) - 1),
-        kind="autograd",
-        bait="another function on paper",
-    ),
     right("relu", "torch", _summed(F.relu), kind="autograd", bait="the subgradient 0"),
     right("relu", "x >= 0", lambda x, g: g * (x >= 0), bait="the subgradient 1"),
     right(
@@ -448,12 +435,6 @@ RIGHT = [
         bait="the other subgradient",
     ),
     right("elu", "torch", _summed(F.elu), kind="autograd"),
-    right(
-        "elu",
-        "expm1 + 1",
-        lambda x, g: g * np.where(x > 0, 1, np.expm1(np.minimum(x, 0)) + 1),
-        bait="derived from the saved output: y + 1",
-    ),
     right(
         "elu",
         "expm1 in torch",
@@ -820,5 +801,24 @@ WRONG = [
         _summed(lambda x: F.relu(x + 1) - F.relu(x - 1) - 1),
         "the value cancels for large x: -1 at 1e17",
         kind="autograd",
+    ),
+    wrong(
+        "sigmoid",
+        "through tanh",
+        lambda x, g: g * (1 - np.tanh(x / 2) ** 2) / 4,
+        "cancels for x below 0: nothing is left at -40",
+    ),
+    wrong(
+        "tanh",
+        "2 sigmoid(2x) - 1",
+        _summed(lambda x: 2 * torch.sigmoid(2 * x) - 1),
+        "the value cancels for small x: 0 at 1e-17",
+        kind="autograd",
+    ),
+    wrong(
+        "elu",
+        "expm1 + 1",
+        lambda x, g: g * np.where(x > 0, 1, np.expm1(np.minimum(x, 0)) + 1),
+        "cancels for x below 0: nothing is left at -40",
     ),
 ]
