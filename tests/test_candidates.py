@@ -124,7 +124,7 @@ def test_an_element_off_by_1e_12_is_wrong_in_float64():
 
 def test_a_candidate_wrong_only_in_float32_is_wrong_there_alone():
     found = verdicts(mean_square, lambda x: right(x) * x.dtype.type(1 + (x.itemsize == 4) * 1e-3))
-    assert [v.status for v in found] == [Status.PASS, Status.WRONG]
+    assert [v.status for v in found] == [Status.PASS, Status.WRONG, Status.PASS]
     found = verdicts(mean_square, lambda x: right(x.astype(np.float64)))
     assert [(v.status, v.defect) for v in found][1] == (Status.WRONG, "dtype")
 
@@ -136,7 +136,7 @@ def equal(function, **inputs):
 
 def test_a_pole_among_the_examples_leaves_the_others_decided():
     found = verdicts(equal(lambda x: 1 / x, x=reals("")), lambda x: 1 / x, examples=40)
-    assert [v.status for v in found] == [Status.PASS] * 2
+    assert [v.status for v in found] == [Status.PASS] * 3
     (record,) = check(equal(lambda x: 1 / x, x=reals("")), backend="numpy", examples=40).claims
     assert {v.status for v in record.verdicts} == {Status.PASS}
 
@@ -149,7 +149,7 @@ def test_what_is_wrong_once_and_right_again_is_called_nondeterministic():
 
     (verdict,) = verdicts(sum_of_squares, wrong_at_first, dtype="float64")
     assert (verdict.status, verdict.defect) == (Status.WRONG, "nondeterministic")
-    assert verdict.reason == "wrong at first, pass when called again"
+    assert (verdict.reason or "").startswith("wrong at first, pass when called again: the result")
 
 
 def test_an_input_reinterpreted_in_place_counts_as_changed():
@@ -184,4 +184,4 @@ def test_a_bound_that_is_broken_is_wrong_on_every_route():
     domain = Domain(x=reals("n", min_value=-1, max_value=1))
     statement = AtMost(of=lambda x: x * x, bound=0.99)
     claim = Claim(id="c", title="t", source="s", domain=domain, statement=statement)
-    assert [v.status for v in verdicts(claim, lambda x: x * x)] == [Status.WRONG] * 2
+    assert [v.status for v in verdicts(claim, lambda x: x * x)] == [Status.WRONG] * 3

@@ -40,14 +40,21 @@ def test_route(claim_id: str, cell: Cell) -> None:
         if (v.route, v.backend, v.dtype) == (cell.way.name, cell.backend.name, cell.dtype)
     ]
     if verdict.status is Status.SKIPPED:
-        assert verdict.backend == "torch-cuda"
+        lacking = CLAIMS[claim_id].domain.lacking(cell.dtype)
+        assert verdict.backend == "torch-cuda" or (lacking and verdict.reason == lacking)
         pytest.skip(verdict.reason or "")
     if CLAIMS[claim_id].expected == "refuted" and cell.way.side == "claim":
         assert verdict.status is Status.WRONG
         assert verdict.counterexample is not None
     else:
-        assert verdict.status is Status.PASS, verdict.reason
+        allowed = {Status.PASS, Status.LESS_ACCURATE} if adds_in_float16(cell) else {Status.PASS}
+        assert verdict.status in allowed, verdict.reason
         assert verdict.elements > 0
+
+
+def adds_in_float16(cell: Cell) -> bool:
+    """Routes by hand sum (einsum, columns) in the dtype where the formula has a matrix product."""
+    return (cell.way.name, cell.backend.name, cell.dtype) == ("by hand", "numpy", "float16")
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def test_every_route_sees_the_same_numbers() -> None:
         return numeric(name, function)
 
     check(MEAN_SQUARE, spy("a"), spy("b"), examples=30, backend="numpy", dtype="float64")
-    assert len(seen["a"]) == 30
+    assert len(seen["a"]) >= 30  # the checks of behaviour call again
     assert all(np.array_equal(a, b) for a, b in zip(seen["a"], seen["b"], strict=True))
 
 

@@ -90,12 +90,14 @@ def test_a_surviving_mutant_fails_the_claim():
     assert record.reason == "surviving mutant: x + x"
     survivor = next(m for m in record.mutants if m.name == "x + x")
     assert survivor.killed_by is None
-    assert survivor.not_separable_in == ("float64", "float32")
+    assert survivor.not_separable_in == ("float64", "float32", "float16")
 
 
 def test_an_exact_refutation_needs_no_example():
     record = record_of(claim(lambda x: 2 * x + x / 1e20))  # no float64 can tell
-    assert {v.status for v in record.verdicts} == {Status.PASS}
+    assert {v.status for v in record.verdicts if v.dtype != "float16"} == {Status.PASS}
+    (narrow,) = (v.status for v in record.verdicts if v.dtype == "float16")
+    assert narrow is Status.INCONCLUSIVE  # which has no 1e20
     assert record.outcome == "not_as_expected"
     assert record.reason.startswith("refuted exactly: element ")
 
@@ -140,7 +142,7 @@ def test_a_candidate_that_no_backend_can_run_is_undecided():
 def test_a_plain_candidate_is_run_on_the_library_that_was_named():
     record = record_of(claim(), lambda x: x.clone() * 2, backend="torch-cpu")
     assert record.outcome == "as_expected"
-    assert [v.status for v in record.verdicts if v.route == "candidate"] == [Status.PASS] * 2
+    assert [v.status for v in record.verdicts if v.route == "candidate"] == [Status.PASS] * 4
 
 
 @pytest.mark.parametrize("name", ["closed form", "sympy", "torch reverse mode"])
@@ -185,7 +187,7 @@ def test_a_candidate_that_answers_differently_is_nondeterministic():
     verdict = next(v for v in record.verdicts if v.route == "moody")
     assert verdict.status is Status.WRONG
     assert verdict.defect == "nondeterministic"
-    assert verdict.reason == "wrong at first, pass when called again"
+    assert (verdict.reason or "").startswith("wrong at first, pass when called again")
 
 
 def test_verify_tells_the_story():

@@ -10,6 +10,7 @@ import pytest
 import torch
 from array_api_compat import array_namespace
 
+from tests.functions import SumOfSquares
 from verimath import AtMost, Claim, Domain, Gradient, Status, autograd, check, given, numeric, reals
 from verimath.claims.autograd import affine_layers, mean_square, sum_of_squares
 
@@ -94,17 +95,8 @@ def without_gradients(x):
     return x * FACTOR
 
 
-class Cubes(torch.autograd.Function):
+class Cubes(SumOfSquares):
     """The sum of squares, whose backward and jvp belong to another function."""
-
-    @staticmethod
-    def forward(x):
-        return (x**2).sum()
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):
-        ctx.save_for_backward(*inputs)
-        ctx.save_for_forward(*inputs)
 
     @staticmethod
     def backward(ctx, gradient):

@@ -5,15 +5,16 @@ Lives as long as the run of that claim; `verimath._engine` is the way in.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from verimath.arithmetic.formats import FloatFormat
 from verimath.backends import Backend, Fetched, select_backends
+from verimath.behaviour.checks import Behaviour, applies_to
+from verimath.behaviour.lab import Fault
+from verimath.behaviour.repeats import fault_of_two
 from verimath.claim import AtMost, Claim, Equal, Function, Gradient, Route
 from verimath.domain import Domain
 from verimath.dtypes import DTYPES, largest, own_dtype
@@ -25,10 +26,11 @@ from verimath.examples import (
     simplest_failure,
 )
 from verimath.formula.latex import statement_tex
+from verimath.isolation import LostError, isolated
 from verimath.judge import Finding, Judgement, judge, judge_bound, worse
 from verimath.outcome import outcome_of
 from verimath.plans import Plan, axis_names
-from verimath.prepare import Prepared, Want, overflows, prepare, wanted
+from verimath.prepare import Prepared, Want, prepare, wanted, wanted_by
 from verimath.proof import LARGEST_EXPLICIT, explicit_symbols, prove
 from verimath.report.record import (
     Array,
@@ -46,6 +48,16 @@ from verimath.routes.execute import execute
 from verimath.shapes import Binding
 from verimath.shrink import shrink
 
+# The layouts, as a reason says them.
+_LAID = {
+    "fortran": "transposed in memory",
+    "transposed": "transposed in memory",
+    "strided": "a strided view",
+    "reversed": "a reversed view",
+    "offset": "at an offset in a buffer",
+    "expanded": "expanded",
+    "read-only": "read-only",
+}
 _LARGEST_SHOWN = 200  # elements
 _POWER_BATCHES = 12  # how many batches the detection floor is taken from
 _LARGEST_FORWARD = 320  # elements to differentiate by, each with a direction of its own
@@ -67,6 +79,7 @@ class Options:
     dtypes: tuple[str, ...]
     examples: int
     seed: int
+    time_limit: float | None = None  # seconds that one call of code under test may take
 
 
 @dataclass(slots=True)
@@ -112,7 +125,7 @@ class ClaimRun:
         self.batches = draw_examples(
             self.domain, self._admissible, count=options.examples, entropy=options.seed
         )
-        self._wants: dict[tuple[int, FloatFormat, str], tuple[Want, ...]] = {}
+        self._wants: dict[tuple[int | None, str, str, str], tuple[Want, ...]] = {}
         self._lambdified: dict[tuple[tuple[str, int], ...], symbolic.Lambdified] = {}
 
     # --- the parts of the record ---
@@ -120,7 +133,7 @@ class ClaimRun:
     def record(self) -> ClaimRecord:
         """Run everything and write it down."""
         verdicts = tuple(
-            self._verdict(cell)
+            self._held(cell)
             for cell in cells(self.ways, self.options.backends, self.options.dtypes)
         )
         proof, mutants = self.proof(), self._mutants()
@@ -157,30 +170,54 @@ class ClaimRun:
 
     # --- verdicts ---
 
+    def _held(self, cell: Cell) -> Verdict:
+        """The verdict of a cell, in a process of its own where code under test has a time limit."""
+        limit = self.options.time_limit
+        # A device that is in use doesn't come along into a fork.
+        if limit is None or not applies_to(cell.way) or cell.backend.device != "cpu":
+            return self._verdict(cell)
+        try:
+            text = isolated(lambda: self._verdict(cell).model_dump_json(), seconds=limit)
+        except LostError as lost:
+            return _verdict(cell, Status.ERROR, defect="raises", reason=str(lost))
+        return Verdict.model_validate_json(text)
+
     def _verdict(self, cell: Cell) -> Verdict:
         missing = cell.backend.why_unavailable() or self.domain.lacking(cell.dtype)
         if missing:
             return _verdict(cell, Status.SKIPPED, reason=missing)
+        behaviour = None
+        if applies_to(cell.way):
+            behaviour = Behaviour(self.claim, cell, self.batches, self._of)
+            fault = behaviour.before_values()
+            if fault is not None:
+                return self._faulty(cell, behaviour, fault)
         tally = _Tally()
         for number, batch in enumerate(self.batches):
             if self._too_large(cell, batch):
                 continue
             judgement = self._judge(cell, batch, number)
             if judgement.status is Status.SKIPPED:
-                return _verdict(cell, Status.SKIPPED, reason=judgement.reason)
+                if not tally.examples and not judgement.example:
+                    return _verdict(cell, Status.SKIPPED, reason=judgement.reason)
+                judgement = _had(judgement)
             tally.add(judgement, len(batch), extreme=batch.extreme)
             if judgement.status in (Status.WRONG, Status.ERROR):
-                return self._failing(cell, batch.example(judgement.example), tally)
+                return self._failing(cell, batch.example(judgement.example), tally, behaviour)
         status, reason = tally.judgement.status, tally.judgement.reason
         if not tally.elements:
             status = Status.INCONCLUSIVE
             reason = reason or tally.undecided or "no element was compared"
+        fault = behaviour.after_values() if behaviour is not None else None
+        if behaviour is not None and fault is not None:
+            return self._faulty(cell, behaviour, fault, tally)
+        notes = behaviour.notes if behaviour is not None else None
         floors = np.concatenate([_NONE, *tally.floors])
         floor = float(np.median(floors)) if floors.size else None
         return _verdict(
             cell,
             status,
-            reason=reason if status is not Status.PASS else None,
+            reason=reason if status is not Status.PASS else notes,
             examples=tally.examples,
             elements=tally.elements,
             worst_ratio=tally.worst_ratio,
@@ -208,7 +245,7 @@ class ClaimRun:
                 continue
             outcome = execute(cell, point, self._wrt, batch.layout)
             if outcome.lacking is not None:
-                return Judgement(Status.SKIPPED, None, outcome.lacking)
+                return Judgement(Status.SKIPPED, None, outcome.lacking, example=example)
             if outcome.error is not None:
                 return Judgement(Status.ERROR, "raises", outcome.error, example=example)
             if outcome.mutated is not None:
@@ -250,22 +287,14 @@ class ClaimRun:
         inputs: dict[str, NDArray[Any]],
         number: int | None,
     ) -> tuple[Want, ...]:
-        kind = cell.way.kind
-        what = kind if kind == "forward" or kind == "value" else "claim"
-        prepared = self._of(batch)
-        format_ = prepared.part_of(cell.backend.format(cell.dtype))
-        key = (number, format_, what) if number is not None else None
+        key = (number, cell.backend.name, cell.dtype, cell.way.kind)
+        if number is not None and key in self._wants:
+            return self._wants[key]
         exact = {name: np.asarray(array, dtype=np.float64) for name, array in inputs.items()}
-        want = self._wants.get(key) if key is not None else None
-        if want is None:
-            want = wanted(prepared, exact, batch.sizes, format_, what=what)
-            if key is not None:
-                self._wants[key] = want
-        if kind not in ("reverse", "forward"):
-            return want
-        # Both modes scale by a probe and back, which is one rounding more among subnormals.
-        hopeless = cache(lambda: overflows(prepared, exact, batch.sizes, format_))
-        return tuple(target.differentiated(format_.underflow, hopeless) for target in want)
+        want = wanted_by(cell, self._of(batch), exact, batch.sizes)
+        if number is not None:
+            self._wants[key] = want
+        return want
 
     def _run_sympy(self, batch: Batch, inputs: dict[str, NDArray[Any]]) -> tuple[Fetched, ...]:
         key = (*batch.ranks.items(), *batch.sizes.items())
@@ -280,7 +309,9 @@ class ClaimRun:
         statement = self.claim.statement
         return statement.wrt_names if isinstance(statement, Gradient) else ()
 
-    def _failing(self, cell: Cell, example: Example, tally: _Tally) -> Verdict:
+    def _failing(
+        self, cell: Cell, example: Example, tally: _Tally, behaviour: Behaviour | None
+    ) -> Verdict:
         """Shrink a failure to its smallest example and write it down."""
         kind = tally.judgement.status
 
@@ -289,7 +320,7 @@ class ClaimRun:
                 return False
             if not self._of(candidate).allows(candidate.sizes):
                 return False
-            return self._judge(cell, batch_of(candidate)).status is kind
+            return _had(self._judge(cell, batch_of(candidate))).status is kind
 
         found = simplest_failure(
             self.domain,
@@ -300,16 +331,20 @@ class ClaimRun:
         )
         simplest = _simpler_of(found, example)
         smallest = shrink(simplest, fails, self.domain, dtype=cell.dtype)
-        judgement = self._judge(cell, batch_of(smallest))
+        judgement = _had(self._judge(cell, batch_of(smallest)))
         if judgement.status is not kind:
+            if behaviour is not None:
+                fault = fault_of_two(tally.judgement, judgement, example)
+                return self._faulty(cell, behaviour, fault, tally)
             reason = f"{kind.value} at first, {judgement.status.value} when called again"
             judgement = replace(tally.judgement, defect="nondeterministic", reason=reason)
             smallest = example
         elif smallest.layout != "C" and judgement.defect in ("value", "nonfinite", "raises"):
             # The shrinker has tried the same numbers one after the other in memory.
-            reason = judgement.reason or _REASONS[judgement.defect]
-            reason = f"right on contiguous arrays; in layout {smallest.layout!r}: {reason}"
-            judgement = replace(judgement, defect="layout", reason=reason)
+            what = judgement.reason or _REASONS[judgement.defect]
+            reason = f"right on contiguous arrays, but with inputs {_LAID[smallest.layout]}: {what}"
+            kind = Status.WRONG  # a fault of behaviour, even if it raises
+            judgement = replace(judgement, status=kind, defect="layout", reason=reason)
         return _verdict(
             cell,
             kind,
@@ -322,6 +357,41 @@ class ClaimRun:
             counterexample=self._counterexample(cell, smallest, judgement),
         )
 
+    def _faulty(
+        self, cell: Cell, behaviour: Behaviour, fault: Fault, tally: _Tally | None = None
+    ) -> Verdict:
+        """Write down a fault of behaviour."""
+        example, title = fault.examples[0], self._title(cell, fault.status)
+        counterexample = Counterexample(
+            sizes=dict(example.sizes),
+            inputs=tuple(
+                _array_record(name, array, own_dtype(array, cell.dtype))
+                for name, array in behaviour.inputs_of(example).items()
+            ),
+            differing=0,
+            compared=0,
+            output="",
+            index=(),
+            got=float("nan"),
+            want=float("nan"),
+            allowed=float("nan"),
+            script=behaviour.script(fault, title),
+        )
+        return _verdict(
+            cell,
+            fault.status,
+            defect=fault.defect,
+            reason=fault.reason,
+            examples=tally.examples if tally else len(fault.examples),
+            elements=tally.elements if tally else 0,
+            worst_ratio=tally.worst_ratio if tally else None,
+            counterexample=counterexample,
+        )
+
+    def _title(self, cell: Cell, status: Status) -> str:
+        place = f"{cell.way.name} on {cell.backend.name} {cell.dtype}"
+        return f"{self.claim.id}: {place} {PHRASES[status]}"
+
     def _counterexample(self, cell: Cell, example: Example, judgement: Judgement) -> Counterexample:
         batch = batch_of(example)
         cast = batch.cast(self.domain, cell.dtype)
@@ -330,10 +400,6 @@ class ClaimRun:
         finding = judgement.finding
         statement = self.claim.statement
         bound = statement.bound if isinstance(statement, AtMost) else None
-        title = (
-            f"{self.claim.id}: {cell.way.name} on {cell.backend.name} {cell.dtype} "
-            f"{PHRASES[judgement.status]}"
-        )
         return Counterexample(
             sizes=dict(example.sizes),
             inputs=tuple(
@@ -349,7 +415,7 @@ class ClaimRun:
             allowed=finding.allowed if finding else float("nan"),
             limit=finding.limit if finding else None,
             script=script(
-                title=title,
+                title=self._title(cell, judgement.status),
                 cell=cell,
                 inputs=inputs,
                 wrt=self._wrt,
@@ -462,6 +528,13 @@ def _overflowed(
         for point in points
         if point.size
     )
+
+
+def _had(judgement: Judgement) -> Judgement:
+    """The judgement of code that had the capability a moment ago: then it isn't lacking."""
+    if judgement.status is not Status.SKIPPED:
+        return judgement
+    return replace(judgement, status=Status.ERROR, defect="raises")
 
 
 def _verdict(cell: Cell, status: Status, **facts: Any) -> Verdict:

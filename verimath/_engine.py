@@ -14,6 +14,7 @@ from verimath.dtypes import DTYPES
 from verimath.environment import environment
 from verimath.errors import UsageError, VerificationError
 from verimath.formula.latex import statement_tex
+from verimath.isolation import can_isolate
 from verimath.outcome import summarise
 from verimath.report.record import (
     ClaimRecord,
@@ -36,6 +37,7 @@ def check(
     dtype: str | Sequence[str] | None = None,
     examples: int = DEFAULT_EXAMPLES,
     seed: int = DEFAULT_SEED,
+    time_limit: float | None = None,
 ) -> Report:
     """Check a claim, its routes and any candidates; a wrong candidate is a verdict, not an error.
 
@@ -43,6 +45,12 @@ def check(
     value, or a route made with `numeric` or `autograd`. A plain function gets numpy arrays, or
     torch tensors if `backend` names only torch backends. `backend` is a name, several, or "all"
     (default); `dtype` "float64", "float32" or both (default); `examples` is how many are drawn.
+
+    `time_limit` is how many seconds one call of a candidate or of a claim's own code may take. Each
+    of them then runs in a process of its own, which is ended when it takes longer, whatever it is
+    doing, and whose death (a crash, `os._exit`) is a verdict. It needs a system that can fork. On
+    CUDA, which a fork can't use, and without a limit, nothing is interrupted; exceptions and
+    `sys.exit` are always caught.
 
     Raises ClaimError for a malformed claim, UsageError for a bad option, UnavailableError if a
     backend asked for by name isn't ready.
@@ -60,6 +68,7 @@ def check(
         dtypes=dtypes,
         examples=examples,
         seed=seed,
+        time_limit=time_limit,
     )
 
 
@@ -70,9 +79,18 @@ def verify(
     dtype: str | Sequence[str] | None = None,
     examples: int = DEFAULT_EXAMPLES,
     seed: int = DEFAULT_SEED,
+    time_limit: float | None = None,
 ) -> None:
     """Like `check`, but raise VerificationError with the full story unless all is as expected."""
-    report = check(claim, *candidates, backend=backend, dtype=dtype, examples=examples, seed=seed)
+    report = check(
+        claim,
+        *candidates,
+        backend=backend,
+        dtype=dtype,
+        examples=examples,
+        seed=seed,
+        time_limit=time_limit,
+    )
     record = report.claims[0]
     if record.outcome == "as_expected":
         return
@@ -140,10 +158,11 @@ def run(
     dtypes: Sequence[str] | None = None,
     examples: int = DEFAULT_EXAMPLES,
     seed: int = DEFAULT_SEED,
+    time_limit: float | None = None,
     progress: Progress = lambda _: None,
 ) -> Report:
     """Check claims and return the report. Options and errors are those of `check`."""
-    options = _options(backends, dtypes, examples, seed)
+    options = _options(backends, dtypes, examples, seed, time_limit)
     started, clock = datetime.now(UTC), time.perf_counter()
     records: list[ClaimRecord] = []
     seconds: dict[str, float] = {}
@@ -186,7 +205,11 @@ def explanation(claim: Claim) -> str:
 
 
 def _options(
-    backends: Sequence[str] | None, dtypes: Sequence[str] | None, examples: int, seed: int
+    backends: Sequence[str] | None,
+    dtypes: Sequence[str] | None,
+    examples: int,
+    seed: int,
+    time_limit: float | None = None,
 ) -> Options:
     chosen = tuple(dict.fromkeys(dtypes or DTYPES))
     for dtype in chosen:
@@ -196,4 +219,9 @@ def _options(
         raise UsageError(f"examples={examples!r}; wanted a whole number of at least 1")
     if not isinstance(seed, int) or seed < 0:
         raise UsageError(f"seed={seed!r}; wanted a whole number that is not negative")
-    return Options(select_backends(backends), chosen, examples, seed)
+    if time_limit is not None:
+        if not isinstance(time_limit, int | float) or not 0 < time_limit < float("inf"):
+            raise UsageError(f"time_limit={time_limit!r}; wanted a positive number of seconds")
+        if not can_isolate():
+            raise UsageError("a time_limit needs a system that can fork; leave it out here")
+    return Options(select_backends(backends), chosen, examples, seed, time_limit)

@@ -16,6 +16,7 @@ from verimath.errors import ClaimError
 
 Function = Callable[..., Any]
 Library = Literal["numpy", "torch"]
+Seeder = Callable[[int], object]
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
 
@@ -64,28 +65,50 @@ class Route:
     kind: Literal["numeric", "autograd"]
     function: Function
     library: Library
+    stateful: bool = False
+    random: Seeder | None = None
 
 
-def numeric(name: str, function: Function, *, library: Library = "numpy") -> Route:
+def numeric(
+    name: str,
+    function: Function,
+    *,
+    library: Library = "numpy",
+    stateful: bool = False,
+    random: Seeder | None = None,
+) -> Route:
     """Code that computes the claimed value itself, run on arrays of `library`.
 
-    Raises ClaimError if `function` can't be called or the library isn't known.
+    `stateful=True` declares that it remembers earlier calls on purpose, as a layer with running
+    statistics does. `random` declares that it draws random numbers: a function of one whole number
+    that seeds them, such as `torch.manual_seed`, called with the same number before every call.
+    With either, results of repeated calls are judged by their values alone and not compared.
+
+    Raises ClaimError if `function` or `random` can't be called or the library isn't known.
     """
-    return _route(name, "numeric", function, library)
+    return _route(Route(name, "numeric", function, library, stateful, random))
 
 
-def autograd(name: str, function: Function) -> Route:
+def autograd(
+    name: str,
+    function: Function,
+    *,
+    stateful: bool = False,
+    random: Seeder | None = None,
+) -> Route:
     """Torch code of the function whose gradient is claimed, such as a custom autograd.Function.
 
     Its value, its reverse-mode gradient and its forward-mode gradient are judged, each as a route.
-    Raises ClaimError if `function` can't be called.
+    An `nn.Module` is copied to the dtype and device at hand first. `stateful` and `random` are as
+    in `numeric`.
+
+    Raises ClaimError if `function` or `random` can't be called.
     """
-    return _route(name, "autograd", function, "torch")
+    return _route(Route(name, "autograd", function, "torch", stateful, random))
 
 
-def _route(
-    name: str, kind: Literal["numeric", "autograd"], function: Function, library: Library
-) -> Route:
+def _route(route: Route) -> Route:
+    name, function = route.name, route.function
     if not isinstance(name, str) or not name.strip():
         raise ClaimError(f"a route's name is a non-empty string, not {name!r}")
     if not callable(function):
@@ -94,9 +117,16 @@ def _route(
         raise ClaimError(
             f"route {name!r}: {function.__name__} is a class; wanted {function.__name__}.apply"
         )
-    if library not in ("numpy", "torch"):
-        raise ClaimError(f"route {name!r}: library={library!r}; wanted 'numpy' or 'torch'")
-    return Route(name, kind, function, library)
+    if route.library not in ("numpy", "torch"):
+        raise ClaimError(f"route {name!r}: library={route.library!r}; wanted 'numpy' or 'torch'")
+    if not isinstance(route.stateful, bool):
+        raise ClaimError(f"route {name!r}: stateful={route.stateful!r}; wanted True or False")
+    if route.random is not None and not callable(route.random):
+        raise ClaimError(
+            f"route {name!r}: random={route.random!r}; wanted a function that seeds, such as "
+            "torch.manual_seed"
+        )
+    return route
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -152,9 +152,11 @@ def _formed(generator: np.random.Generator, spec: Input, values: Values, plan: P
         return values
     if plan.form == "degenerate":
         values = _degenerate(spec, values, axes)
-    if plan.form == "cancelling" and spec.is_free:
+    if plan.form == "cancelling" and spec.is_free and spec.min_value is spec.max_value is None:
         flat = values.reshape(len(values), -1).copy()
-        flat[:, -1] = -flat[:, :-1].sum(axis=1)
+        with np.errstate(over="ignore"):
+            total = flat[:, :-1].sum(axis=1)
+        flat[:, -1] = np.where(np.isfinite(total), -total, flat[:, -1])
         values = flat.reshape(values.shape)
     if axes == 2:
         return values  # rows of free numbers are no rows of the matrix

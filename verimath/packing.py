@@ -120,8 +120,9 @@ class _Packer:
     def _bind(self, names: Iterable[str], scope: dict[str, Any]) -> None:
         """Give the script every global among these names."""
         for name in names:
-            # pytest puts names that are none into code with assertions.
-            if name not in scope or not name.isidentifier():
+            # pytest puts names that are none into code with assertions; every class looks up the
+            # name of its module, which in the script is the script's.
+            if name not in scope or not name.isidentifier() or name == "__name__":
                 continue
             value = scope[name]
             if name in self._bound and self._bound[name] is value:

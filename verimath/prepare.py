@@ -8,7 +8,7 @@ claimed closed form and every route are judged against it and share no code with
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import Literal
 
 import numpy as np
@@ -19,8 +19,9 @@ from verimath.arithmetic.rounding import Array, Enclosure, evaluate, functions_o
 from verimath.claim import AtMost, Claim, Equal, Gradient
 from verimath.errors import ClaimError, FormulaError
 from verimath.formula.derive import Derivation, derive, push_forward
-from verimath.formula.graph import Formula, Node, topological
-from verimath.formula.trace import trace
+from verimath.formula.graph import Formula, Kind, Node, topological
+from verimath.formula.trace import trace as trace_formula
+from verimath.routes import Cell
 from verimath.shapes import Binding, Size, shape_text
 
 # No input can have this name: an input is an identifier.
@@ -136,6 +137,8 @@ def prepare(claim: Claim, ranks: Mapping[str, int]) -> Prepared:
 
 def _prepare(claim: Claim, ranks: Mapping[str, int]) -> Prepared:
     shapes = claim.domain.expand(ranks)
+    kinds: dict[str, Kind] = {name: spec.kind for name, spec in claim.domain.inputs.items()}
+    trace = partial(trace_formula, kinds=kinds)
     statement = claim.statement
     match statement:
         case Gradient():
@@ -256,6 +259,20 @@ def overflows(
         open_ = np.isinf(enclosure.bounds[format_.name])
         found |= open_.reshape(len(open_), -1).any(axis=1)
     return found
+
+
+def wanted_by(
+    cell: Cell, prepared: Prepared, inputs: Mapping[str, Array], binding: Binding
+) -> tuple[Want, ...]:
+    """What is wanted of one way on one backend in one dtype: `wanted`, for how it computes."""
+    kind, format_ = cell.way.kind, cell.backend.format(cell.dtype)
+    what = kind if kind == "forward" or kind == "value" else "claim"
+    want = wanted(prepared, inputs, binding, format_, what=what)
+    if kind not in ("reverse", "forward"):
+        return want
+    # Both modes scale by a probe and back, which is one rounding more among subnormals.
+    hopeless = cache(lambda: overflows(prepared, inputs, binding, format_))
+    return tuple(target.differentiated(format_.underflow, hopeless) for target in want)
 
 
 def _wanted(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from verimath.claim import Function, Seeder
 from verimath.layouts import placement
 from verimath.packing import pack
 from verimath.prepare import Want
@@ -75,16 +76,14 @@ _BOUND = """        if (np.abs(result) - allowed > {bound!r}).any():
             wrong.append(f"got\\n{{result}}\\nwanted at most {bound!r} in absolute value")
 """
 
-_NUMPY_CALL = """
+_NUMPY_PUT = """
     arrays = {name: values.copy() for name, values in inputs.items()}
-    got = function(*arrays.values())
 """
 
-_TORCH_CALL = """
+_TORCH_PUT = """
     import torch
 
     arrays = {{name: torch.tensor(v, device="{device}"{cast}) for name, v in inputs.items()}}
-    got = function(*arrays.values())
 """
 
 # For a failure in one layout: the inputs as they lay in memory, with what lay between.
@@ -118,7 +117,8 @@ _TORCH_BUFFER = """\
 _TORCH_VIEW = """\
         return buffer.as_strided(values.shape, strides, offset)"""
 
-_SEVERAL = """    got = got if isinstance(got, (tuple, list)) else (got,)
+_CALL = """    got = function(*arrays.values())
+    got = got if isinstance(got, (tuple, list)) else (got,)
 """
 
 _CHANGED = """    for name, array in arrays.items():
@@ -126,12 +126,10 @@ _CHANGED = """    for name, array in arrays.items():
             wrong.append(f"input {{name}} was changed in place")
 """
 
-_REVERSE = """
-    import torch
-
-    arrays = {{name: torch.tensor(v, device="{device}"{cast}) for name, v in inputs.items()}}
-    leaves = [arrays[name].requires_grad_() for name in {wrt}]
-    value = function(*arrays.values())
+_REVERSE = """    wrt = {wrt}
+    leaves = {{name: x.detach().requires_grad_(name in wrt) for name, x in arrays.items()}}
+    value = function(*leaves.values())
+    leaves = [leaves[name] for name in wrt]
     assert value.ndim == 0, f"a gradient needs a 0-d tensor, not shape {{tuple(value.shape)}}"
     got = [torch.zeros_like(leaf) for leaf in leaves]
     if value.requires_grad:
@@ -141,11 +139,8 @@ _REVERSE = """
         got = [gradient / -2.0 for gradient in got]
 """
 
-_FORWARD = """
-    import torch
-    from torch.autograd import forward_ad
+_FORWARD = """    from torch.autograd import forward_ad
 
-    arrays = {{name: torch.tensor(v, device="{device}"{cast}) for name, v in inputs.items()}}
     got = []
     for name in {wrt}:
         slopes = []
@@ -153,7 +148,7 @@ _FORWARD = """
             direction = torch.zeros_like(arrays[name], memory_format=torch.contiguous_format)
             direction.view(-1)[index] = -2.0
             with forward_ad.dual_level():
-                dual = forward_ad.make_dual(arrays[name].clone(), direction)
+                dual = forward_ad.make_dual(arrays[name].detach().clone(), direction)
                 value = function(*({{**arrays, name: dual}}.values()))
                 assert value.ndim == 0, f"wanted a 0-d tensor, not shape {{tuple(value.shape)}}"
                 slope = forward_ad.unpack_dual(value).tangent
@@ -237,16 +232,16 @@ def script(
     inputs lie in memory.
     """
     way, torch = cell.way, cell.backend.library == "torch"
-    source, function = _code_under_test(cell)
+    source, function = code_under_test(cell)
     if way.standard and torch:
         source, function = source + _STANDARD, f"on_tensors({function})"
     wants = [(target.value[0], target.envelope[0]) for target in want]
     # numpy has no bfloat16; float32 holds every number of it.
     bring = f".detach().cpu(){'.float()' if cell.dtype == 'bfloat16' else ''}.numpy()"
     main = _MAIN.format(
-        inputs=_lines([f'"{name}": {_array(values)}' for name, values in inputs.items()], "{}"),
-        wants=_lines([f"({_array(value)}, {_array(allowed)})" for value, allowed in wants], "[]"),
-        run=_laid_out(_run(cell, list(wrt)), cell, inputs, layout),
+        inputs=inputs_text(inputs),
+        wants=wants_text(wants),
+        run=_laid_out(put_lines(cell), cell, inputs, layout) + call_lines(cell, wrt),
         changed=_CHANGED.format(fetch=f"array{bring}" if torch else "array"),
         kinds="torch.Tensor" if torch else "(np.ndarray, np.generic)",
         fetch=f"result{bring}" if torch else "np.asarray(result)",
@@ -254,37 +249,66 @@ def script(
         bound="" if bound is None else _BOUND.format(bound=bound),
         function=function,
     )
-    heading = title.replace("\\", "\\\\").replace('"""', "'''")
-    return _HEADER.format(title=heading) + source + main
+    return head(title) + source + main
 
 
-def _code_under_test(cell: Cell) -> tuple[str, str]:
+def head(title: str) -> str:
+    """The first lines of a script."""
+    return _HEADER.format(title=title.replace("\\", "\\\\").replace('"""', "'''"))
+
+
+def code_under_test(cell: Cell) -> tuple[str, str]:
     """Source and the name of the function in it; a stub if the source can't be written down."""
     function = cell.way.function
     name = getattr(function, "__qualname__", type(function).__qualname__)
     why = "it was derived by sympy from the claim"
     if cell.way.kind != "sympy":
         try:
-            return pack(function)
+            return pack(function if cell.way.random is None else seeded(function, cell.way.random))
         except ValueError as error:
             why = str(error).splitlines()[0]
     text = f"put {name} here: it could not be copied ({why})"
     return f"def function(*arrays):\n    print({text!r})\n    raise SystemExit(2)\n", "function"
 
 
-def _run(cell: Cell, wrt: list[str]) -> str:
-    device = cell.backend.device
+def seeded(function: Function, random: Seeder) -> Function:
+    """The function, its declared randomness seeded before every call."""
+
+    def seeded_function(*arrays: Any) -> Any:
+        random(0)
+        return function(*arrays)
+
+    return seeded_function
+
+
+def put_lines(cell: Cell) -> str:
+    """Lines that make `arrays` of `inputs`."""
+    if cell.backend.library != "torch":
+        return _NUMPY_PUT
     only = "torch.bfloat16 if v.dtype.kind == 'f' else None"
     cast = f", dtype={only}" if cell.dtype == "bfloat16" else ""
+    return _TORCH_PUT.format(device=cell.backend.device, cast=cast)
+
+
+def call_lines(cell: Cell, wrt: Sequence[str]) -> str:
+    """Lines that make `got`, a list of results, of `function` and `arrays`."""
     match cell.way.kind:
         case "reverse":
-            return _REVERSE.format(device=device, cast=cast, wrt=wrt)
+            return _REVERSE.format(wrt=list(wrt))
         case "forward":
-            return _FORWARD.format(device=device, cast=cast, wrt=wrt)
-        case _ if cell.backend.library == "torch":
-            return _TORCH_CALL.format(device=device, cast=cast) + _SEVERAL
+            return _FORWARD.format(wrt=list(wrt))
         case _:
-            return _NUMPY_CALL + _SEVERAL
+            return _CALL
+
+
+def inputs_text(inputs: Mapping[str, NDArray[Any]]) -> str:
+    """A dictionary of arrays, each a call of the script's `numbers`."""
+    return _lines([f'"{name}": {array_text(values)}' for name, values in inputs.items()], "{}")
+
+
+def wants_text(wants: Sequence[tuple[NDArray[Any], NDArray[Any]]]) -> str:
+    """A list of what is wanted and how far from it one may be."""
+    return _lines([f"({array_text(value)}, {array_text(off)})" for value, off in wants], "[]")
 
 
 def _laid_out(run: str, cell: Cell, inputs: Mapping[str, NDArray[Any]], layout: str) -> str:
@@ -308,7 +332,8 @@ def _lines(items: list[str], brackets: str) -> str:
     return f"{brackets[0]}\n{body}    {brackets[1]}"
 
 
-def _array(values: NDArray[Any]) -> str:
+def array_text(values: NDArray[Any]) -> str:
+    """A call of the script's `numbers` that gives exactly this array."""
     text = " ".join(float(x).hex() for x in np.asarray(values).ravel())
     shape = "".join(f", {size}" for size in np.shape(values))
     return f'numbers("{text}", "{np.asarray(values).dtype.name}"{shape})'

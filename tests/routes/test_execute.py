@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.functions import WithoutJvp
 from verimath.backends import get_backend
 from verimath.routes import Cell, Way
 from verimath.routes.execute import execute
@@ -141,22 +142,9 @@ def test_formulas_see_arrays_of_the_standard():
 
 
 def test_a_missing_forward_mode_is_told_apart_from_an_error():
-    class NoForward(torch.autograd.Function):
-        @staticmethod
-        def forward(x):
-            return (x**2).sum()
-
-        @staticmethod
-        def setup_context(ctx, inputs, output):
-            ctx.save_for_backward(*inputs)
-
-        @staticmethod
-        def backward(ctx, gradient):
-            return 2 * gradient * ctx.saved_tensors[0]
-
-    found = outcome(NoForward.apply, kind="forward", backend="torch-cpu")
+    found = outcome(WithoutJvp.apply, kind="forward", backend="torch-cpu")
     assert found.error is None
     assert found.lacking is not None
     assert found.lacking.startswith("no forward mode: ")
-    (result,) = outcome(NoForward.apply, kind="reverse", backend="torch-cpu").results
+    (result,) = outcome(WithoutJvp.apply, kind="reverse", backend="torch-cpu").results
     np.testing.assert_array_equal(result.array, [2.0, -4.0])

@@ -20,6 +20,8 @@ def _put(array: NDArray[Any], dtype: str | None = None, layout: str = "C") -> ND
 def _fetch(value: Any) -> Fetched:
     if not isinstance(value, np.ndarray | np.generic):
         raise TypeError(f"{describe(value)} came back; wanted a numpy array")
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise TypeError("a masked array came back, with masked elements; wanted plain numbers")
     array = np.asarray(value)
     return Fetched(array, array.dtype.name, True)
 

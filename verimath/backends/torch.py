@@ -145,7 +145,13 @@ def torch_backend(name: str, device: str) -> Backend:
             value = value.tensor
         if not isinstance(value, torch.Tensor):
             raise TypeError(f"{describe(value)} came back; wanted a torch tensor")
+        if value.layout != torch.strided:
+            kind = str(value.layout).removeprefix("torch.")
+            raise TypeError(f"a tensor with layout {kind} came back; wanted a dense one")
+        value = value.as_subclass(torch.Tensor)  # a subclass may answer with anything
         dtype = str(value.dtype).removeprefix("torch.")
+        if value.device.type == "meta":  # it has a shape and a dtype, and no numbers
+            return Fetched(np.zeros(tuple(value.shape)), dtype, False)
         on_device = value.device.type == torch.device(device).type
         plain = value.detach().to("cpu").resolve_conj().resolve_neg()
         # numpy has no bfloat16; float32 holds every number of it.

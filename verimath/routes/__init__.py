@@ -5,12 +5,14 @@ numeric routes run in `execute`; `autograd` holds torch's two modes, `symbolic` 
 None of them imports the reference's derivation or its bounds (an import contract).
 """
 
+import copy
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from verimath.backends import Backend
-from verimath.claim import AtMost, Claim, Equal, Function, Gradient, Library, Route
+from verimath.claim import AtMost, Claim, Equal, Function, Gradient, Library, Route, Seeder
 from verimath.dtypes import DTYPES
 from verimath.errors import ClaimError
 
@@ -28,6 +30,8 @@ class Way:
     dtypes: tuple[str, ...] = DTYPES
     side: Literal["claim", "reference", "candidate"] = "reference"
     standard: bool = False  # a formula of the claim, written against the array API standard
+    stateful: bool = False  # declared: it remembers earlier calls
+    random: Seeder | None = None  # declared: seeds what it draws from
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +80,20 @@ def declared_ways(routes: Sequence[Route], *, side: Literal["reference", "candid
     """The ways of routes that a claim declares or a caller brings."""
     ways: list[Way] = []
     for route in routes:
+        way = Way(
+            route.name,
+            "numeric",
+            route.function,
+            (route.library,),
+            side=side,
+            stateful=route.stateful,
+            random=route.random,
+        )
         if route.kind == "numeric":
-            ways.append(Way(route.name, "numeric", route.function, (route.library,), side=side))
+            ways.append(way)
         else:
             ways += [
-                Way(f"{route.name}: {suffix}", kind, route.function, ("torch",), side=side)
-                for kind, suffix in _MODES
+                replace(way, name=f"{route.name}: {suffix}", kind=kind) for kind, suffix in _MODES
             ]
     return ways
 
@@ -103,10 +115,26 @@ def cells(
 ) -> tuple[Cell, ...]:
     """Every way on every backend of its libraries, in every dtype that all three know."""
     return tuple(
-        Cell(way, backend, dtype)
+        Cell(_placed(way, backend, dtype), backend, dtype)
         for way in ways
         for backend in backends
         if backend.library in way.libraries and (way.kind != "sympy" or backend.name == "numpy")
         for dtype in dtypes
         if dtype in way.dtypes and dtype in backend.dtypes
     )
+
+
+def _placed(way: Way, backend: Backend, dtype: str) -> Way:
+    """The way with a module's parameters and buffers where, and in the dtype that, it is run in.
+
+    A copy per cell, so that neither the caller's module nor another cell's state changes.
+    """
+    torch = sys.modules.get("torch")  # who has a module has imported torch
+    module: Any = way.function
+    if torch is None or not isinstance(module, torch.nn.Module) or backend.why_unavailable():
+        return way
+    try:
+        module = copy.deepcopy(module).to(device=backend.device, dtype=getattr(torch, dtype))
+    except Exception:  # noqa: BLE001 - a module's own code; what is wrong shows when it is called
+        return way
+    return replace(way, function=module)

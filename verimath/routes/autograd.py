@@ -21,17 +21,16 @@ def reverse(
 
     Raises what torch raises, and TypeError for a result that is no 0-d tensor.
     """
-    leaves = {
-        name: array.detach().clone().requires_grad_(name in wrt) for name, array in arrays.items()
-    }
-    value = _scalar(function(*leaves.values()))
-    sources = [leaves[name] for name in wrt]
-    if not value.requires_grad:
-        return tuple(torch.zeros_like(source) for source in sources)
     scaled: tuple[torch.Tensor, ...] = ()
     for probe in _PROBES:
+        # Detached, not copied: layouts stay, and code that writes into its inputs shows.
+        leaves = {name: x.detach().requires_grad_(name in wrt) for name, x in arrays.items()}
+        value = scalar(function(*leaves.values()))
+        sources = [leaves[name] for name in wrt]
+        if not value.requires_grad:
+            return tuple(torch.zeros_like(source) for source in sources)
         seed = torch.full_like(value, probe)
-        found = torch.autograd.grad(value, sources, seed, retain_graph=True, materialize_grads=True)
+        found = torch.autograd.grad(value, sources, seed, materialize_grads=True)
         scaled = tuple(gradient / probe for gradient in found)
         if all(bool(torch.isfinite(gradient).all()) for gradient in scaled):
             break
@@ -55,6 +54,12 @@ def _one_forward(
     return torch.stack(slopes).reshape(array.shape)
 
 
+def _writable(array: torch.Tensor) -> torch.Tensor:
+    """The array by itself; torch makes no dual of one whose elements share memory."""
+    repeats = any(n > 1 and not step for n, step in zip(array.shape, array.stride(), strict=True))
+    return array.detach().clone() if repeats else array.detach()
+
+
 def _slope(
     function: Callable[..., Any], arrays: Mapping[str, torch.Tensor], name: str, index: int
 ) -> torch.Tensor:
@@ -62,12 +67,12 @@ def _slope(
     array = arrays[name]
     slope = torch.zeros((), dtype=array.dtype, device=array.device)
     for probe in _PROBES:
-        direction = torch.zeros_like(array, memory_format=torch.contiguous_format)
+        direction = torch.zeros(array.shape, dtype=array.dtype, device=array.device)
         direction.view(-1)[index] = probe
         with forward_ad.dual_level():
-            dual = forward_ad.make_dual(array.detach().clone(), direction)
+            dual = forward_ad.make_dual(_writable(array), direction)
             arguments = [dual if key == name else other for key, other in arrays.items()]
-            value = _scalar(function(*arguments))
+            value = scalar(function(*arguments))
             tangent = forward_ad.unpack_dual(value).tangent
             if tangent is None:  # pyright: ignore[reportUnnecessaryComparison]
                 return torch.zeros_like(value)  # the result doesn't depend on the direction
@@ -77,7 +82,11 @@ def _slope(
     return slope
 
 
-def _scalar(value: Any) -> torch.Tensor:
+def scalar(value: Any) -> torch.Tensor:
+    """The value itself if it is a 0-d tensor.
+
+    Raises TypeError, with what it is, for anything else.
+    """
     if not isinstance(value, torch.Tensor) or value.ndim:
         kind = f"shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else repr(value)
         raise TypeError(f"the function returned {kind}; a gradient needs a 0-d tensor")

@@ -1,8 +1,9 @@
 """Running a route on one example: put the arrays there, call, fetch what comes back."""
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,12 @@ from verimath.arithmetic.functions import flushes
 from verimath.backends import Backend, Fetched
 from verimath.dtypes import own_dtype
 from verimath.routes import Cell
+from verimath.routes.limit import announce, limited
 from verimath.routes.refusals import missing_kernel
 
 Inputs = Mapping[str, NDArray[Any]]
+
+SEED = 0  # what declared randomness is seeded with before every call
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,42 +31,96 @@ class Outcome:
     mutated: str | None = None  # the input that changed under the route's hands
 
 
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """What the code under test handed back, untouched, or why it handed nothing back."""
+
+    values: tuple[Any, ...] = ()
+    error: str | None = None
+    lacking: str | None = None
+
+
 def execute(cell: Cell, inputs: Inputs, wrt: Sequence[str], layout: str = "C") -> Outcome:
     """Run a cell's function on inputs of its dtype; an exception is an outcome, not a crash.
 
     The inputs lie in memory as `layout` says, or one after the other if the backend can't do that.
     """
+    arrays = put(cell, inputs, layout)
+    outcome = fetch(cell, call(cell, arrays, wrt))
+    if outcome.error is not None or outcome.lacking is not None:
+        return outcome
+    return replace(outcome, mutated=changed_input(cell, arrays, inputs))
+
+
+def put(cell: Cell, inputs: Inputs, layout: str = "C") -> dict[str, Any]:
+    """Copies of the inputs on the cell's backend, in a layout that it knows."""
     backend = cell.backend
     # A backend of somebody else's may know nothing of layouts.
     options = {"layout": layout} if layout != "C" and layout in backend.layouts else {}
-    arrays = {
+    return {
         name: backend.put(array, own_dtype(array, cell.dtype), **options)
         for name, array in inputs.items()
     }
+
+
+def call(cell: Cell, arrays: Mapping[str, Any], wrt: Sequence[str]) -> Returned:
+    """Call a cell's function on arrays of its backend, after seeding declared randomness.
+
+    Everything it raises is caught, an exit too; only Ctrl-C is not.
+    """
+    announce(lambda: f"given {', '.join(f'{n} {tuple(x.shape)}' for n, x in arrays.items())}")
     flushing = flushes()
     try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            # An overflow in the code under test is a number to judge, not a crash.
-            warnings.simplefilter("ignore")
+        with foreign():
+            if cell.way.random is not None:
+                cell.way.random(SEED)
             returned = _call(cell, arrays, wrt)
-        # One value may be returned bare; several come as a tuple or list.
-        values = returned if isinstance(returned, tuple | list) else (returned,)
+            # One value may be returned bare; several come as a tuple or list.
+            values = tuple(returned) if isinstance(returned, tuple | list) else (returned,)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - whatever it raises, an exit too, is its verdict
         if isinstance(error, NotImplementedError) and cell.way.kind == "forward":
-            return Outcome(lacking=f"no forward mode: {error}")
+            return Returned(lacking=f"no forward mode: {error}")
         refusal = missing_kernel(error, cell.dtype)
         if refusal is not None:
-            return Outcome(lacking=refusal)
-        return Outcome(error=f"{type(error).__name__}: {error}".removesuffix(": "))
+            return Returned(lacking=refusal)
+        return Returned(error=what_was_raised(error))
     finally:
         _restore_flushing(flushing)
+    return Returned(values)
+
+
+@contextmanager
+def foreign() -> Generator[None]:
+    """Where code under test runs: held to the time limit, and free to overflow and to warn."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"), limited():
+        # An overflow in the code under test is a number to judge, not a crash.
+        warnings.simplefilter("ignore")
+        yield
+
+
+def what_was_raised(error: BaseException) -> str:
+    """An exception in words; one that can't be put into words is named."""
     try:
-        results = tuple(backend.fetch(value) for value in values)
-    except (TypeError, RuntimeError) as error:
+        return f"{type(error).__name__}: {error}".removesuffix(": ")
+    except Exception:  # noqa: BLE001 - its __str__ is code under test
+        return type(error).__name__
+
+
+def fetch(cell: Cell, returned: Returned) -> Outcome:
+    """Bring what came back into main memory; what is no array of the backend is an error."""
+    if returned.error is not None or returned.lacking is not None:
+        return Outcome(error=returned.error, lacking=returned.lacking)
+    try:
+        with limited():  # an array of the user's own class runs the user's code
+            return Outcome(tuple(cell.backend.fetch(value) for value in returned.values))
+    except TypeError as error:
         return Outcome(error=str(error))
-    return Outcome(results, mutated=_mutated(cell, arrays, inputs))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - an array of the user's own class may raise anything
+        return Outcome(error=f"what came back can't be read: {what_was_raised(error)}")
 
 
 def _call(cell: Cell, arrays: Mapping[str, Any], wrt: Sequence[str]) -> Any:
@@ -79,6 +137,8 @@ def _call(cell: Cell, arrays: Mapping[str, Any], wrt: Sequence[str]) -> Any:
 def _as_standard(function: Callable[..., Any], backend: Backend) -> Callable[..., Any]:
     def call(*arrays: Any) -> Any:
         result = function(*(backend.standard(array) for array in arrays))
+        if isinstance(result, tuple | list):
+            return tuple(getattr(each, "tensor", each) for each in result)
         return getattr(result, "tensor", result)
 
     return call
@@ -92,7 +152,8 @@ def _restore_flushing(before: bool) -> None:
         torch.set_flush_denormal(before)
 
 
-def _mutated(cell: Cell, arrays: Mapping[str, Any], inputs: Inputs) -> str | None:
+def changed_input(cell: Cell, arrays: Mapping[str, Any], inputs: Inputs) -> str | None:
+    """The name of an input whose numbers, shape or dtype are no longer what was put there."""
     for name, array in inputs.items():
         now = cell.backend.fetch(arrays[name])
         same = (now.array.shape, now.dtype) == (array.shape, own_dtype(array, cell.dtype))

@@ -1,0 +1,279 @@
+"""Cotangents, second derivatives, mixed directions and vmap of torch code."""
+
+import mpmath
+import numpy as np
+import pytest
+import torch
+from array_api_compat import array_namespace
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.autograd.function import once_differentiable
+
+from tests.functions import MeanSquare, Squares, SumOfSquares, WithoutJvp
+from verimath import Claim, Domain, Gradient, Status, autograd, reals
+from verimath.behaviour.curvature import curvature, slope
+from verimath.claims.autograd import mean_square
+from verimath.prepare import prepare
+
+# torch's forward mode warns of its own code on first use.
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
+
+# --- cotangents ---
+
+
+class Doubling(SumOfSquares):
+    """Doubles its cotangent where it lies."""
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (x,) = ctx.saved_tensors
+        return gradient.mul_(2) * x
+
+
+class DoublingItsOwn(SumOfSquares):
+    @staticmethod
+    def backward(ctx, gradient):
+        (x,) = ctx.saved_tensors
+        return gradient.clone().mul_(2) * x
+
+
+class Through(torch.autograd.Function):
+    """The identity, which hands its cotangent on."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient
+
+
+def test_a_backward_that_writes_into_its_cotangent(rejected, accepted):
+    words = "a backward writes into the cotangent that it is given: it was -2.0 and is -4.0"
+    rejected(autograd("mine", Doubling.apply), "mutates_cotangent", words, way="reverse mode")
+    accepted(autograd("mine", DoublingItsOwn.apply))
+    accepted(autograd("mine", lambda x: (Through.apply(x) ** 2).sum()))
+
+
+# --- second derivatives ---
+
+
+class Detached(SumOfSquares):
+    """A second derivative that is zero without a word."""
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (x,) = ctx.saved_tensors
+        return gradient * 2 * x.detach()
+
+
+class CutOff(SumOfSquares):
+    @staticmethod
+    def backward(ctx, gradient):
+        (x,) = ctx.saved_tensors
+        return (gradient * 2 * x).detach()
+
+
+class Twice(torch.autograd.Function):
+    """Twice x, with a backward of three: only a second derivative shows it."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return 2 * x
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return 3 * gradient
+
+
+class HalfDone(SumOfSquares):
+    @staticmethod
+    def backward(ctx, gradient):
+        (x,) = ctx.saved_tensors
+        return gradient * Twice.apply(x)
+
+
+class OnceOnly(SumOfSquares):
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient):
+        (x,) = ctx.saved_tensors
+        return gradient * 2 * x
+
+
+class ByNumpy(SumOfSquares):
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient):
+        (x,) = ctx.saved_tensors
+        return torch.from_numpy(np.asarray(gradient.numpy() * 2 * x.detach().numpy()))
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [(Detached, "wanted"), (CutOff, "cut off from its input"), (HalfDone, "wanted")],
+)
+def test_a_wrong_second_derivative(rejected, function, words):
+    candidate = autograd("mine", function.apply)
+    rejected(candidate, "second_derivative", words, way="reverse mode")
+
+
+@pytest.mark.parametrize("function", [SumOfSquares, WithoutJvp, OnceOnly])
+def test_a_right_second_derivative_or_none_is_no_fault(accepted, function):
+    found = accepted(autograd("mine", function.apply))["reverse mode"]
+    assert (found.reason or "").startswith("no second derivative") == (function is OnceOnly)
+
+
+def test_a_backward_in_numpy_is_no_fault_if_it_says_so(verdicts):
+    verdict = verdicts(autograd("mine", ByNumpy.apply))["reverse mode"]
+    assert verdict.status is Status.PASS, verdict.reason
+
+
+def cubes(x, y):
+    xp = array_namespace(x)
+    return xp.sum(x**3 * xp.exp(y)) + xp.sum(x) ** 2
+
+
+CUBES = Claim(
+    id="cubes",
+    title="t",
+    source="s",
+    domain=Domain(x=reals("n", -2, 2), y=reals("n", -2, 2)),
+    statement=Gradient(
+        of=cubes,
+        wrt=("x", "y"),
+        equals=lambda x, y: (
+            3 * x**2 * array_namespace(x).exp(y) + 2 * array_namespace(x).sum(x),
+            x**3 * array_namespace(x).exp(y),
+        ),
+    ),
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.floats(-2, 2), st.floats(-2, 2)), min_size=1, max_size=4))
+def test_what_second_derivatives_should_be(points):
+    x, y = np.array(points).T
+    prepared = prepare(CUBES, {})
+    inputs, binding = {"x": x, "y": y}, {"n": len(x)}
+    with mpmath.workprec(200):
+        extra = curvature(prepared, inputs, binding)
+        u, v = ([mpmath.mpf(float(a)) for a in vector] for vector in extra.vectors)
+        X, Y = ([mpmath.mpf(float(a)) for a in vector] for vector in (x, y))
+        total, rows = sum(u), range(len(X))
+        hx = [6 * X[i] * mpmath.exp(Y[i]) * u[i] + 2 * total for i in rows]
+        hx = [hx[i] + 3 * X[i] ** 2 * mpmath.exp(Y[i]) * v[i] for i in rows]
+        hy = [3 * X[i] ** 2 * mpmath.exp(Y[i]) * u[i] for i in rows]
+        hy = [hy[i] + X[i] ** 3 * mpmath.exp(Y[i]) * v[i] for i in rows]
+        for wanted, (value, room) in zip((hx, hy), extra.wants, strict=True):
+            pairs = zip(wanted, value, strict=True)
+            off = [abs(float(want - mpmath.mpf(float(got)))) for want, got in pairs]
+            assert np.all(np.array(off) <= room)
+            assert np.all(room <= 1e-3 * (1 + np.sum(np.abs(x)) * 100))
+        dx = [3 * X[i] ** 2 * mpmath.exp(Y[i]) + 2 * sum(X) for i in rows]
+        dy = [X[i] ** 3 * mpmath.exp(Y[i]) for i in rows]
+        want = sum(a * b for a, b in zip(dx + dy, u + v, strict=True))
+        ((value, room),) = slope(prepared, inputs, binding).wants
+        assert abs(float(want - mpmath.mpf(float(value)))) <= room
+
+
+def test_second_derivatives_across_inputs(rejected, accepted):
+    def through_a_detached_y(x, y):
+        return (x**3 * torch.exp(y)).sum() + Square.apply(x.sum())
+
+    class Square(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, total):
+            ctx.total = total.detach()
+            return total**2
+
+        @staticmethod
+        def backward(ctx, gradient):
+            return 2 * gradient * ctx.total
+
+    candidate = autograd("mine", through_a_detached_y)
+    rejected(candidate, "second_derivative", "wanted", CUBES, way="reverse mode")
+    accepted(autograd("mine", lambda x, y: (x**3 * torch.exp(y)).sum() + x.sum() ** 2), CUBES)
+
+
+# --- forward mode ---
+
+
+class LargestOnly(SumOfSquares):
+    """Right along single elements, and blind to all but the largest of several."""
+
+    @staticmethod
+    def jvp(ctx, tangent):
+        (x,) = ctx.saved_tensors
+        if not x.numel():
+            return tangent.sum()
+        at = tangent.abs().argmax()
+        return (2 * x * tangent).reshape(-1)[at]
+
+
+def test_a_jvp_that_is_right_along_single_elements_alone(rejected, accepted):
+    words = "along a direction that changes several elements"
+    candidate = autograd("mine", LargestOnly.apply)
+    rejected(candidate, "forward_mode", words, way="forward mode")
+    accepted(autograd("mine", SumOfSquares.apply))
+    accepted(autograd("mine", MeanSquare.apply), mean_square)
+
+
+class SometimesForward(SumOfSquares):
+    @staticmethod
+    def jvp(ctx, tangent):
+        if tangent.numel() > 2:
+            raise NotImplementedError("not for so many")
+        return SumOfSquares.jvp(ctx, tangent)
+
+
+class NeverForward(SumOfSquares):
+    @staticmethod
+    def jvp(ctx, tangent):
+        raise NotImplementedError("not yet")
+
+
+def test_a_forward_mode_that_is_there_at_times_is_an_error(verdicts):
+    verdict = verdicts(autograd("mine", SometimesForward.apply))["forward mode"]
+    assert (verdict.status, verdict.defect) == (Status.ERROR, "raises")
+    assert "not for so many" in verdict.reason
+    verdict = verdicts(autograd("mine", NeverForward.apply))["forward mode"]
+    assert verdict.status is Status.SKIPPED
+
+
+# --- vmap ---
+
+
+class Mapped(Squares):
+    """Adds the batch up under vmap."""
+
+    generate_vmap_rule = False
+
+    @staticmethod
+    def vmap(info, in_dims, x):
+        return x.sum(in_dims[0]) ** 2, None
+
+
+class MappedRight(Squares):
+    generate_vmap_rule = False
+
+    @staticmethod
+    def vmap(info, in_dims, x):
+        return x**2, in_dims[0]
+
+
+def with_a_branch(x):
+    return (x**2).sum() if x.detach().sum() == 0 else (x * x).sum()
+
+
+def test_a_wrong_rule_for_vmap(rejected, accepted):
+    candidate = autograd("mine", lambda x: Mapped.apply(x).sum())
+    rejected(candidate, "value", "under torch.func.vmap", way="value")
+    accepted(autograd("mine", lambda x: MappedRight.apply(x).sum()))
+    accepted(autograd("mine", lambda x: Squares.apply(x).sum()))
+
+
+def test_code_that_has_no_vmap_lacks_a_capability(accepted):
+    for function in (WithoutJvp.apply, with_a_branch):
+        assert accepted(autograd("mine", function))["value"].reason.startswith("no vmap")
