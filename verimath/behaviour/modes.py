@@ -142,7 +142,7 @@ def second_derivative(lab: Lab) -> str:
             found = lab.run(torch.autograd.grad, total, leaves, materialize_grads=True)
     except Exception as error:
         raise NotImplementedError(f"no second derivative: {error}") from error
-    wrong = beyond([h.detach().cpu().numpy() for h in found], lab.wants)
+    wrong = beyond([h.detach().cpu().numpy(force=True) for h in found], lab.wants)
     if wrong and not total.requires_grad:
         return f"the gradient is cut off from its input, so that what follows from it is {wrong}"
     return wrong
