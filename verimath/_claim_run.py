@@ -342,6 +342,7 @@ class ClaimRun:
         elif smallest.layout != "C" and judgement.defect in ("value", "nonfinite", "raises"):
             # The shrinker has tried the same numbers one after the other in memory.
             what = judgement.reason or _REASONS[judgement.defect]
+            what = f"it raises {what}" if judgement.defect == "raises" else what
             reason = f"right on contiguous arrays, but with inputs {_LAID[smallest.layout]}: {what}"
             kind = Status.WRONG  # a fault of behaviour, even if it raises
             judgement = replace(judgement, status=kind, defect="layout", reason=reason)

@@ -10,7 +10,6 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 LAYOUTS = (
@@ -88,14 +87,17 @@ def _repeated(array: NDArray[Any]) -> tuple[int, ...]:
 
 def arranged(array: NDArray[Any], layout: str) -> NDArray[Any]:
     """A copy of an array in a layout: same shape, dtype and bits. Memory between is NaN or huge."""
+    if layout == "C":
+        return array.copy(order="C")
     place = placement(array, layout)
     buffer = np.full(place.length, filler(array.dtype), dtype=array.dtype)
     size = array.itemsize
-    strides = tuple(stride * size for stride in place.strides)
+    strides, offset = tuple(stride * size for stride in place.strides), place.offset * size
     once = tuple(1 if s == 0 else n for n, s in zip(array.shape, place.strides, strict=True))
-    start = buffer[place.offset :] if prod(array.shape) else buffer
-    as_strided(start, once, strides)[...] = array[tuple(slice(n) for n in once)]
-    result = as_strided(start, array.shape, strides)
+    if not prod(array.shape):
+        return np.ndarray(array.shape, array.dtype, buffer, 0, strides)
+    np.ndarray(once, array.dtype, buffer, offset, strides)[...] = array[tuple(map(slice, once))]
+    result = np.ndarray(array.shape, array.dtype, buffer, offset, strides)
     if layout in ("read-only", "expanded"):  # numpy's own broadcast arrays are read-only, too
         result.flags.writeable = False
     return result

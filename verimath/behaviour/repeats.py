@@ -62,7 +62,7 @@ def unsteady(bench: Bench, examples: Sequence[Example]) -> tuple[bool, Fault | N
     for number, example in enumerate(examples):
         once, again = bench.trial(example), bench.trial(example)
         if once.bad and again.bad:
-            return False, _right_before(bench, examples[:number], example)
+            return False, right_before(bench, examples[:number], example)
         if once.bad or again.bad:
             return False, fault_of_two(once.judgement, again.judgement, example)
         if once.results != again.results:
@@ -84,7 +84,7 @@ def fault_of_two(once: Judgement, again: Judgement, example: Example) -> Fault:
     )
 
 
-def _right_before(bench: Bench, before: Sequence[Example], example: Example) -> Fault | None:
+def right_before(bench: Bench, before: Sequence[Example], example: Example) -> Fault | None:
     """The fault of code that is wrong now where it was right before another example came."""
     for one in before:
         now = bench.trial(one)
