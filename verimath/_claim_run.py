@@ -3,8 +3,9 @@
 Lives as long as the run of that claim; `verimath._engine` is the way in.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -15,9 +16,9 @@ from verimath.backends import Backend, Fetched, select_backends
 from verimath.behaviour.checks import Behaviour, applies_to
 from verimath.behaviour.lab import Fault
 from verimath.behaviour.repeats import fault_of_two
-from verimath.claim import AtMost, Claim, Equal, Function, Gradient, Route
+from verimath.claim import AtMost, Claim, Equal, Gradient, Route
 from verimath.domain import Domain
-from verimath.dtypes import DTYPES, largest, own_dtype
+from verimath.dtypes import largest, own_dtype
 from verimath.examples import (
     Batch,
     Example,
@@ -30,6 +31,8 @@ from verimath.isolation import LostError, isolated
 from verimath.judge import Finding, Judgement, judge, judge_bound, worse
 from verimath.outcome import outcome_of
 from verimath.plans import Plan, axis_names
+from verimath.power import Bench
+from verimath.power import mutants as generated_mutants
 from verimath.prepare import Prepared, Want, prepare, wanted, wanted_by
 from verimath.proof import LARGEST_EXPLICIT, explicit_symbols, prove
 from verimath.report.record import (
@@ -59,6 +62,7 @@ _LAID = {
     "read-only": "read-only",
 }
 _LARGEST_SHOWN = 200  # elements
+_MUTANT_DTYPES = ("float64", "float32", "float16")
 _POWER_BATCHES = 12  # how many batches the detection floor is taken from
 _LARGEST_FORWARD = 320  # elements to differentiate by, each with a direction of its own
 _WAY_OFF = 16.0  # constants of a formula, multiplied in another order, stay below
@@ -479,33 +483,31 @@ class ClaimRun:
     def _mutants(self) -> tuple[Mutant, ...]:
         if self.claim.expected == "refuted":
             return ()  # the claim itself is the mutant
-        numpy_backends = select_backends(["numpy"])
-        generic = {} if self._wants_zero() else _generic_mutants(self.claim)
-        named: dict[str, Way] = {
-            name: Way(name, "formula", function, ("numpy",))
-            for name, function in {**generic, **self.claim.mutants}.items()
-        }
+        (numpy,) = select_backends(["numpy"])
         found: list[Mutant] = []
-        for name, way in named.items():
+        for name, function in self.claim.mutants.items():
+            way = Way(name, "formula", function, ("numpy",))
             killed = {
-                cell.dtype: self._kills(cell) for cell in cells([way], numpy_backends, DTYPES)
+                cell.dtype: self._kills(cell) for cell in cells([way], [numpy], _MUTANT_DTYPES)
             }
             found.append(
                 Mutant(
                     name=name,
-                    killed_by="numpy float64" if killed["float64"] else None,
+                    killed_by="float64" if killed["float64"] else None,
                     not_separable_in=tuple(d for d, dead in killed.items() if not dead),
                 )
             )
-        return tuple(found)
 
-    def _wants_zero(self) -> bool:
-        """Whether zero is wanted everywhere: twice as much and the opposite are zero too."""
-        wants = (
-            wanted(self._of(b), b.cast(self.domain, "float64"), b.sizes, "float64")
-            for b in self.batches
-        )
-        return not any(np.any(w.value) for want in wants for w in want)
+        @cache
+        def want(batch: Batch, dtype: str) -> tuple[Want, ...]:
+            cast = batch.cast(self.domain, dtype)
+            exact = {name: np.asarray(x, dtype=np.float64) for name, x in cast.items()}
+            return wanted(self._of(batch), exact, batch.sizes, numpy.format(dtype))
+
+        if isinstance(self.claim.statement, AtMost):
+            return tuple(found)
+        bench = Bench(self.domain, self.prepared, self.batches, want, _MUTANT_DTYPES)
+        return (*generated_mutants(bench), *found)
 
     def _kills(self, cell: Cell) -> bool:
         return any(
@@ -574,22 +576,6 @@ def _simpler_of(found: Example | None, example: Example) -> Example:
         return sum(values.size for values in e.inputs.values())
 
     return found if found is not None and size(found) <= size(example) else example
-
-
-def _generic_mutants(claim: Claim) -> dict[str, Function]:
-    """Mistakes that every claimed formula can have; more are generated from the graph one day."""
-    match claim.statement:
-        case Gradient(equals=formula) | Equal(right=formula):
-            return {
-                "twice the claimed value": lambda *x: _each(lambda y: 2 * y, formula(*x)),
-                "the sign flipped": lambda *x: _each(lambda y: -y, formula(*x)),
-            }
-        case AtMost():
-            return {}
-
-
-def _each(change: Callable[[Any], Any], result: Any) -> Any:
-    return tuple(map(change, result)) if isinstance(result, tuple) else change(result)
 
 
 def _array_text(array: NDArray[Any]) -> str:
