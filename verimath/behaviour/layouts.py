@@ -17,6 +17,11 @@ from verimath.examples import Example
 Arrange = Callable[[Any], Any]
 
 
+def _poison(real: bool) -> float:
+    """What nobody should read: NaN, or zero where there is no NaN."""
+    return float("nan") if real else 0
+
+
 def numpy_transposed(a: Any) -> Any:
     """Axes in the opposite order in memory."""
     return a.T.copy().T
@@ -24,7 +29,7 @@ def numpy_transposed(a: Any) -> Any:
 
 def numpy_strided(a: Any) -> Any:
     """Every other element of something larger, along every axis."""
-    gaps = np.full([2 * n for n in a.shape], np.nan, a.dtype)
+    gaps = np.full([2 * n for n in a.shape], _poison(a.dtype.kind not in "iub"), a.dtype)
     view = gaps[(..., *(slice(None, None, 2),) * a.ndim)]
     view[...] = a
     return view
@@ -37,7 +42,7 @@ def numpy_reversed(a: Any) -> Any:
 
 def numpy_offset(a: Any) -> Any:
     """Not at the start of its buffer."""
-    view = np.full(a.size + 1, np.nan, a.dtype)[1:].reshape(a.shape)
+    view = np.full(a.size + 1, _poison(a.dtype.kind not in "iub"), a.dtype)[1:].reshape(a.shape)
     view[...] = a
     return view
 
@@ -61,13 +66,13 @@ def torch_transposed(a: Any) -> Any:
 
 def torch_strided(a: Any) -> Any:
     """Every other element of something larger, along every axis."""
-    gaps = a.new_full([2 * n for n in a.shape], float("nan"))
+    gaps = a.new_full([2 * n for n in a.shape], _poison(a.is_floating_point()))
     return gaps[(slice(None, None, 2),) * a.ndim].copy_(a)
 
 
 def torch_offset(a: Any) -> Any:
     """Not at the start of its buffer."""
-    return a.new_full((a.numel() + 1,), float("nan"))[1:].view(a.shape).copy_(a)
+    return a.new_full((a.numel() + 1,), _poison(a.is_floating_point()))[1:].view(a.shape).copy_(a)
 
 
 def torch_expanded(a: Any) -> Any:
