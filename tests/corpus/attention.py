@@ -34,8 +34,8 @@ def _claim(wrt, text, equals):
         domain=Domain(
             q=reals("n d+1", -8, 8),
             k=reals("m+1 d+1", -8, 8),
-            v=reals("m+1 e", -8, 8),
-            g=reals("n e", -8, 8),
+            v=reals("m+1 d+1", -8, 8),
+            g=reals("n d+1", -8, 8),
         ),
         statement=Gradient(of=_weighted, wrt=wrt, equals=equals),
     )
