@@ -50,6 +50,7 @@ from verimath.routes import Cell, Way, cells, declared_ways, symbolic, ways_of
 from verimath.routes.execute import execute
 from verimath.shapes import Binding
 from verimath.shrink import shrink
+from verimath.ties import is_subgradient
 
 # The layouts, as a reason says them.
 _LAID = {
@@ -130,6 +131,7 @@ class ClaimRun:
             self.domain, self._admissible, count=options.examples, entropy=options.seed
         )
         self._wants: dict[tuple[int | None, str, str, str], tuple[Want, ...]] = {}
+        self._smallest: dict[str, Example] = {}
         self._lambdified: dict[tuple[tuple[str, int], ...], symbolic.Lambdified] = {}
 
     # --- the parts of the record ---
@@ -250,6 +252,9 @@ class ClaimRun:
             outcome = execute(cell, point, self._wrt, batch.layout)
             if outcome.lacking is not None:
                 return Judgement(Status.SKIPPED, None, outcome.lacking, example=example)
+            if outcome.error is not None and self._is_undefined(cell, batch, inputs, example):
+                reason = f"raises where nothing is defined: {outcome.error}"
+                return Judgement(Status.INCONCLUSIVE, None, reason, example=example)
             if outcome.error is not None:
                 return Judgement(Status.ERROR, "raises", outcome.error, example=example)
             if outcome.mutated is not None:
@@ -260,7 +265,8 @@ class ClaimRun:
         power = number is not None and number < _POWER_BATCHES
         excused = {e for e in range(len(batch)) if _overflowed(inputs, e, got[e], cell.dtype)}
         if not excused:
-            return self._compare(cell, got, want, power=power)
+            judgement = self._compare(cell, got, want, power=power)
+            return self._at_ties(cell, batch, inputs, got, judgement)
         kept = [e for e in range(len(batch)) if e not in excused]
         reason = f"overflowed on numbers near the largest of {cell.dtype}"
         judgement = Judgement(Status.INCONCLUSIVE, None, reason)
@@ -270,6 +276,14 @@ class ClaimRun:
             found = one if e == kept[0] else worse(judgement, one)
             judgement = replace(found, elements=judgement.elements + one.elements)
         return judgement
+
+    def _is_undefined(
+        self, cell: Cell, batch: Batch, inputs: dict[str, NDArray[Any]], example: int
+    ) -> bool:
+        """Whether no element that is wanted of an example is a number (a singular matrix)."""
+        wanted_there = [target.value[example] for target in self._want(cell, batch, inputs, None)]
+        some = any(value.size for value in wanted_there)
+        return some and not any(np.isfinite(value).any() for value in wanted_there)
 
     def _compare(
         self,
@@ -283,6 +297,34 @@ class ClaimRun:
         if isinstance(statement, AtMost):
             return judge_bound(got, want, bound=statement.bound, dtype=cell.dtype, power=power)
         return judge(got, want, dtype=cell.dtype, power=power)
+
+    def _at_ties(
+        self,
+        cell: Cell,
+        batch: Batch,
+        inputs: Mapping[str, NDArray[Any]],
+        got: Sequence[Sequence[Fetched]],
+        judgement: Judgement,
+    ) -> Judgement:
+        """The judgement, unless results at a kink are no subgradient for any choice."""
+        prepared = self._of(batch)
+        good = judgement.status in (Status.PASS, Status.LESS_ACCURATE)
+        # sympy gives half of a step to each side of every tie, however many there are.
+        if not good or not prepared.has_kinks or cell.way.kind in ("value", "sympy"):
+            return judgement
+        for example, results in enumerate(got):
+            exact = {
+                name: np.asarray(values[example : example + 1], dtype=np.float64)
+                for name, values in inputs.items()
+            }
+            arrays = [np.asarray(r.array, dtype=np.float64) for r in results]
+            format_ = cell.backend.format(cell.dtype)
+            if not is_subgradient(prepared.reference, exact, batch.sizes, format_, arrays):
+                reason = "at a kink or tie, and the gradient for no choice of its subgradients"
+                return replace(
+                    judgement, status=Status.WRONG, defect="value", reason=reason, example=example
+                )
+        return judgement
 
     def _want(
         self,
@@ -326,15 +368,19 @@ class ClaimRun:
                 return False
             return _had(self._judge(cell, batch_of(candidate))).status is kind
 
-        found = simplest_failure(
-            self.domain,
-            self._admissible,
-            fails,
-            count=self.options.examples,
-            entropy=self.options.seed,
-        )
-        simplest = _simpler_of(found, example)
-        smallest = shrink(simplest, fails, self.domain, dtype=cell.dtype)
+        # What was the smallest in another dtype, or on another backend, mostly is here, too.
+        known = self._smallest.get(cell.way.name)
+        if known is None or not fails(known):
+            found = simplest_failure(
+                self.domain,
+                self._admissible,
+                fails,
+                count=self.options.examples,
+                entropy=self.options.seed,
+            )
+            known = _simpler_of(found, example)
+        smallest = shrink(known, fails, self.domain, dtype=cell.dtype)
+        self._smallest[cell.way.name] = smallest
         judgement = _had(self._judge(cell, batch_of(smallest)))
         if judgement.status is not kind:
             if behaviour is not None:

@@ -120,7 +120,7 @@ def _killer(bench: Bench, formulas: Mapping[Ranks, Formula], dtype: str) -> str 
 
     In lower precision only so many batches are tried: that it can't be told there is no fault.
     """
-    usable = [b for b in bench.batches if tuple(b.ranks.items()) in formulas]
+    usable = [b for b in bench.batches if tuple(b.ranks.items()) in formulas and not _is_empty(b)]
     for batch in usable if dtype == "float64" else usable[:_LOW_PRECISION]:
         formula = formulas[tuple(batch.ranks.items())]
         cast = batch.cast(bench.domain, dtype)
@@ -135,6 +135,11 @@ def _killer(bench: Bench, formulas: Mapping[Ranks, Formula], dtype: str) -> str 
         if _is_wrong(values, bench.wanted(batch, dtype), dtype):
             return _place(batch, dtype)
     return None
+
+
+def _is_empty(batch: Batch) -> bool:
+    """Whether an input has no elements: then a mutant may have nothing to take its mistake from."""
+    return not all(values[0].size for values in batch.inputs.values())
 
 
 def _is_wrong(values: Sequence[Array], want: Sequence[Want], dtype: str) -> bool:
@@ -243,7 +248,7 @@ def _is_equivalent(bench: Bench, ranks: Ranks, mutant: Formula) -> bool:
 
 def _is_telling(batch: Batch) -> bool:
     size = sum(values[0].size for values in batch.inputs.values())
-    return 0 < size <= _LARGEST_EXACT and not batch.extreme
+    return size <= _LARGEST_EXACT and not batch.extreme and not _is_empty(batch)
 
 
 def _numbers(values: NDArray[np.generic]) -> Objects:

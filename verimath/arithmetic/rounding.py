@@ -52,6 +52,7 @@ def evaluate(
     *,
     dtypes: Iterable[str | FloatFormat] = (),
     input_roundings: float = 0.0,
+    weights: Mapping[Node, Array] | None = None,
 ) -> tuple[Enclosure, ...]:
     """Values and error bounds of the outputs, each with a leading batch axis.
 
@@ -65,13 +66,15 @@ def evaluate(
     the same formula of magnitudes without cancellation. However sums and products are multiplied
     out, no term exceeds the majorant (Higham, section 5.1, on p~(|x|)). No accumulator is assumed
     there: code that adds one number after another in its own dtype is right, too.
+
+    `weights` are choices of subgradients: arrays for nodes, NaN where nothing is chosen.
     """
     used = functions_of(formula)
     own = own_float64().for_functions(used)
     formats = [f.for_functions(used) for f in formats_of((own, *dtypes)).values()]
     if input_roundings:
         own, formats = own.in_itself, [format_.in_itself for format_ in formats]
-    walk = _Walk(inputs, binding, own, formats, input_roundings)
+    walk = _Walk(inputs, binding, own, formats, input_roundings, weights or {})
     with np.errstate(all="ignore"):
         found = walk.through(formula.outputs, {})
     return tuple(enclosure for enclosure, _ in found)
@@ -90,6 +93,7 @@ class _Walk:
     own: FloatFormat
     formats: Sequence[FloatFormat]
     input_roundings: float
+    weights: Mapping[Node, Array]
 
     def through(self, outputs: tuple[Node, ...], given: Mapping[Node, _Known]) -> list[_Known]:
         known = dict(given)
@@ -104,6 +108,9 @@ class _Walk:
         children = [enclosure for enclosure, _ in below]
         numbers = [c.value for c in children]
         value = VALUES[node.operation](node, numbers, self.binding, self.inputs)
+        chosen = self.weights.get(node)
+        if chosen is not None:
+            value = np.where(np.isnan(chosen), value, chosen)
         scale = np.abs(value)
         if self.input_roundings:
             above = majorant(node, [scale for _, scale in below], numbers, self.binding)
@@ -130,6 +137,8 @@ class _Walk:
         operands: list[Operand],
     ) -> Array:
         bound = BOUNDS[node.operation](node, scale, operands, self.binding, format_)
+        if node in self.weights:
+            bound = np.where(np.isnan(self.weights[node]), bound, 0.0)
         if node.operation in LEAVES:
             bound = bound + self.input_roundings * format_.roundoff * np.abs(value)
         return settle(bound, value, error, format_)
