@@ -74,10 +74,13 @@ def doubles_unless(predicate, noise):
 
 
 NUMPY = [
-    ("transposed in memory", lambda x: x.ndim > 1 and x.flags.f_contiguous and x.size > 3),
+    ("transposed in memory", lambda x: x.ndim > 1 and x.flags.f_contiguous and not x.flags.carray),
     ("a strided view", lambda x: x.size > 1 and not x.flags.forc and x.strides[-1] > 0),
     ("a reversed view", lambda x: x.ndim > 0 and x.strides[-1] < 0),
-    ("at an offset in a buffer", lambda x: x.size > 0 and x.base is not None and x.base.ndim == 1),
+    (
+        "at an offset in a buffer|transposed in memory",
+        lambda x: x.size > 0 and x.base is not None and x.base.ndim == 1,
+    ),
     ("read-only|expanded", lambda x: not x.flags.writeable),
     ("expanded", lambda x: x.size > 1 and 0 in x.strides),
 ]

@@ -44,6 +44,12 @@ class Enclosure:
     error: Array
     bounds: dict[str, Array]
 
+    @property
+    def sharp(self) -> "Enclosure":
+        """The value without any error."""
+        nothing = np.zeros_like(self.value)
+        return Enclosure(self.value, nothing, dict.fromkeys(self.bounds, nothing))
+
 
 def evaluate(
     formula: Formula,
@@ -84,6 +90,27 @@ def evaluate(
 _Known = tuple[Enclosure, Array]
 
 
+_DECISIONS = frozenset({"compare", "subgradient"})
+_LEAVES = ("input", "index", "delta")
+_EXACT = frozenset({*_LEAVES, "max", "maximum", "gather", "concatenate", "broadcast", "reshape"})
+
+
+def _stays_exact(node: Node) -> bool:
+    """Whether exact operands give the same number in every format.
+
+    What is decided by comparing such numbers, every rearrangement of a formula decides the same.
+    """
+    match node.operation:
+        case "function":
+            return node.parameter in ("negative", "abs")
+        case "constant":
+            return node.parameter.is_rational and node.parameter.factor in (0, 1, -1)
+        case "einsum":
+            return len(node.inputs) == 1 and len(node.inputs[0].shape) == len(node.shape)
+        case other:
+            return other in _EXACT
+
+
 @dataclass(frozen=True, slots=True)
 class _Walk:
     """One evaluation: what all its nodes share."""
@@ -97,9 +124,14 @@ class _Walk:
 
     def through(self, outputs: tuple[Node, ...], given: Mapping[Node, _Known]) -> list[_Known]:
         known = dict(given)
+        exact: set[Node] = set()
         for node in topological(outputs):
+            if _stays_exact(node) and all(x in exact for x in node.inputs):
+                exact.add(node)
             if node not in known:
                 below = [known[child] for child in node.inputs]
+                if node.operation in _DECISIONS and all(x in exact for x in node.inputs):
+                    below = [(enclosure.sharp, scale) for enclosure, scale in below]
                 step = self._composite if node.operation == "composite" else self._operation
                 known[node] = step(node, below)
         return [known[output] for output in outputs]
