@@ -74,6 +74,26 @@ def judge(
     return _worst(parts)
 
 
+def judge_stacked(
+    got: Sequence[NDArray[np.generic]], want: Sequence[Want], *, power: bool = True
+) -> Judgement:
+    """Judge a batch that came back at once: one array of shape (count, *shape) per output.
+
+    Numbers alone are judged, in whatever dtype `want` is for: what else may be wrong with a result
+    (`judge`) shows on single examples. Raises ValueError for another number or shape of arrays.
+    """
+    shapes = [array.shape for array in got]
+    wanted = [target.value.shape for target in want]
+    if shapes != wanted:
+        raise ValueError(f"arrays of shapes {shapes} came back; wanted {wanted}")
+    return _worst(
+        [
+            _judge_values(np.asarray(array, dtype=np.float64), target, k, power=power)
+            for k, (array, target) in enumerate(zip(got, want, strict=True))
+        ]
+    )
+
+
 def _stack(arrays: Sequence[NDArray[np.generic]]) -> Array:
     return np.stack([np.asarray(array, dtype=np.float64) for array in arrays])
 
