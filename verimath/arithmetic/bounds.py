@@ -186,7 +186,8 @@ def _quotient(
     ratio = above.magnitude / least + f.underflow
     carried = sum_of_bounds(above.bound, product_of_bounds(ratio, below.bound)) / computed
     bound = rounded(scale, carried, f, roundings)
-    return np.where((computed > 0) & ~np.isnan(bound), bound, np.inf)
+    # Where the bound is not a number, there is none: `settle` says so.
+    return bound if np.min(computed, initial=1.0) > 0 else np.where(computed > 0, bound, np.inf)
 
 
 def _power(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:

@@ -38,7 +38,7 @@ from verimath.arithmetic.formats import FloatFormat, formats_of
 from verimath.arithmetic.functions import own_float64
 from verimath.arithmetic.merged import Merged, Step, merged
 from verimath.arithmetic.operand import EXACT, Operand, settle
-from verimath.arithmetic.values import VALUES, Array
+from verimath.arithmetic.values import VALUES, Array, equation_of, is_transposition
 from verimath.formula.graph import Formula, Node, topological
 from verimath.shapes import Binding
 
@@ -116,6 +116,10 @@ def _walk_of(
     used = frozenset[str]().union(*map(functions_of, formulas))
     own = given[1].for_functions(used)
     formats = [f.for_functions(used) for f in formats_of((own, *dtypes)).values()]
+    # A float64 with other functions is bounded together with the oracle's, by the worse of each.
+    joint = own.joint(formats[0])
+    if joint is not None:
+        own, formats = joint, [joint, *formats[1:]]
     if input_roundings:
         own, formats = own.in_itself, [format_.in_itself for format_ in formats]
     walk = _Walk(merged(formulas), dict(binding), own, tuple(formats), input_roundings)
@@ -137,6 +141,11 @@ class _Known:
     magnitude: Array
     error: Array
     bounds: tuple[Array, ...]
+
+    @property
+    def negative(self) -> "_Known":
+        """The same with the other sign, which costs no rounding."""
+        return replace(self, value=-self.value)
 
     def moved(self, move: Callable[[Array], Array]) -> "_Known":
         """The same elements elsewhere; arrays that are one object stay one."""
@@ -196,12 +205,10 @@ class _Walk:
         """With every axis as long as its node says."""
         shape = self.shapes[place]
 
-        def full(x: Array) -> Array:
-            there = x is EXACT or x.shape[1:] == shape
-            return x if there else np.broadcast_to(x, (len(x), *shape))
-
-        arrays = (known.value, known.scale, known.magnitude, known.error, *known.bounds)
-        return known if all(full(x) is x for x in arrays) else known.moved(full)
+        for x in (known.value, known.scale, known.magnitude, known.error, *known.bounds):
+            if x is not EXACT and x.shape[1:] != shape:
+                return known.moved(lambda x: x if x is EXACT else _repeated(x, shape))
+        return known
 
     def _step(
         self, place: int, step: Step, known: Mapping[int, _Known], inputs: Mapping[str, Array]
@@ -215,6 +222,13 @@ class _Walk:
                 shape = self.shapes[place]
                 full = self._full(step.below[0], known[step.below[0]])
                 return full.moved(lambda x: x if x is EXACT else x.reshape((len(x), *shape)))
+            case "einsum" if is_transposition(step.node):
+                full = self._full(step.below[0], known[step.below[0]])
+                return full.moved(
+                    lambda x: x if x is EXACT else np.einsum(equation_of(step.node), x)
+                )
+            case "function" if step.node.parameter == "negative":
+                return known[step.below[0]].negative
             case _:
                 below = [known[k] for k in step.below]
                 if not step.elementwise:
@@ -278,6 +292,10 @@ class _Walk:
         scale = _largest([order.scale for order in orders])
         # The value is that of the first order, and so is its error.
         return _Known(first.value, scale, first.magnitude, first.error, bounds)
+
+
+def _repeated(x: Array, shape: tuple[int, ...]) -> Array:
+    return np.broadcast_to(x, (len(x), *shape))
 
 
 def _largest(arrays: list[Array]) -> Array:

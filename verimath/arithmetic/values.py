@@ -82,6 +82,12 @@ def contracted(node: Node, x: list[Array]) -> Array:
     return found.transpose(product.output)
 
 
+def is_transposition(node: Node) -> bool:
+    """Whether an einsum adds and multiplies nothing: every index of its one operand is kept."""
+    operands, output = node.parameter.operands, node.parameter.output
+    return len(operands) == 1 and sorted(operands[0]) == sorted(output)
+
+
 def terms_of(node: Node, shapes: list[tuple[int, ...]]) -> int:
     """How many terms an einsum adds up for each of its results."""
     sizes: dict[int, int] = {}
