@@ -535,3 +535,119 @@ CASES = (
         (27, 13),
     ),
 )  # fmt: skip
+
+# --- gradients of n numbers, against gradcheck (part D); sizes against a plain evaluation (B.4) ---
+
+
+def _lines(n: int, rows: int = 64) -> Arrays:
+    generator = np.random.default_rng([SEED, n])
+    return {
+        "X": generator.normal(size=(rows, n)),
+        "w": generator.normal(size=n),
+        "y": generator.normal(size=rows),
+    }
+
+
+def _one_hot(rows: int, n: int) -> Arrays:
+    generator = np.random.default_rng([SEED, rows, n])
+    classes = generator.integers(0, n, rows)
+    return {
+        "z": generator.normal(size=(rows, n)),
+        "t": np.eye(n)[classes] if n < 5000 else _sparse(classes, n),
+    }
+
+
+def _sparse(classes: np.ndarray, n: int) -> np.ndarray:
+    found = np.zeros((len(classes), n))
+    found[np.arange(len(classes)), classes] = 1.0
+    return found
+
+
+def _torch_half_square(X: Any, w: Any, y: Any) -> Any:
+    return ((X @ w - y) ** 2 / 2).mean()
+
+
+def _torch_cross_entropy(z: Any, t: Any) -> Any:
+    return -(t * torch.log_softmax(z, -1)).sum() / z.shape[0]
+
+
+@dataclass(frozen=True)
+class GradientCase:
+    """A gradient that gradcheck can check, too: the claim, torch's loss, inputs by size n."""
+
+    name: str
+    claim: Claim
+    loss: Code
+    batched: Code  # the losses of a batch, shape (count,)
+    wrt: str
+    inputs: Callable[[int], Arrays]
+    sizes: Callable[[int], dict[str, int]]
+
+
+def _case(name: str) -> Case:
+    return next(case for case in CASES if case.name.startswith(name))
+
+
+GRADIENTS = (
+    GradientCase(
+        "linear regression, 64 rows",
+        _case("linear regression").claim,
+        _torch_half_square,
+        lambda X, w, y: (_residual(X, w, y) ** 2 / 2).mean(-1),
+        "w",
+        _lines,
+        lambda n: {"n": 64, "d": n},
+    ),
+    GradientCase(
+        "softmax cross-entropy, n classes",
+        _case("softmax CE").claim,
+        _torch_cross_entropy,
+        _row_loss,
+        "z",
+        lambda n: _one_hot(1, n),
+        lambda n: {"n": 1, "c": n},
+    ),
+)
+
+
+def _product(a: Any, b: Any) -> Any:
+    return a @ b
+
+
+@dataclass(frozen=True)
+class OracleCase:
+    """A formula at an ordinary size, and its plain numpy evaluation in float32."""
+
+    name: str
+    claim: Claim
+    sizes: dict[str, int]
+    inputs: Callable[[], Arrays]
+    plain: Code
+
+
+ORACLES = (
+    OracleCase(
+        "CE gradient 64x100",
+        _case("softmax CE").claim,
+        {"n": 64, "c": 100},
+        lambda: _one_hot(64, 100),
+        lambda z, t: (_np_softmax(z) - t) / np.float32(64),
+    ),
+    OracleCase(
+        "linear regression gradient 64x32",
+        _case("linear regression").claim,
+        {"n": 64, "d": 32},
+        lambda: _lines(32),
+        lambda X, w, y: X.T @ (X @ w - y) / np.float32(64),
+    ),
+    OracleCase(
+        "matmul 64",
+        _claim("matmul", Equal(left=_product, right=_product), a=reals("n n"), b=reals("n n")),
+        {"n": 64},
+        lambda: {
+            name: np.random.default_rng([SEED, k]).normal(size=(64, 64))
+            for k, name in enumerate("ab")
+        },
+        _product,
+    ),
+)

@@ -26,6 +26,7 @@ from verimath.arithmetic.operand import (
     gamma,
     is_certain,
     less,
+    most,
     product_of_bounds,
     rounded,
     settle,
@@ -283,13 +284,24 @@ def _inverse_cosine_carries(x: Operand) -> Array:
 
 
 def _exp_carries(x: Operand) -> Array:
-    if np.max(x.bound, initial=0.0) < 1:
-        return np.exp(x.value + x.error) * np.expm1(x.bound)
     return np.where(
         x.bound < 1,
         np.exp(x.value + x.error) * np.expm1(x.bound),
         np.exp(x.value + x.error + x.bound),
     )
+
+
+_SMALL = 2.0**-10
+
+
+def _exp_carries_little(x: Operand, scale: Array) -> Array:
+    """The same where error and bound are small, from the value that is there already.
+
+    e^(v+e) <= e^v (1 + 2 e) and e^B - 1 <= B (1 + B); the value is e^v within 2^-40 or underflow.
+    """
+    top = scale * (1 + 2.0**-40) + FLOAT64.underflow
+    slope = top if x.error is EXACT else top * (1 + 2 * x.error)
+    return slope * (x.bound * (1 + x.bound))
 
 
 def _tan_carries(x: Operand) -> Array:
@@ -306,7 +318,12 @@ _ZERO = Operand(np.zeros(()), EXACT, EXACT)
 
 def _function(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
     # Beyond its domain a function has no value, and so no bound.
-    carried = EXACT if x[0].exact else _FUNCTION_CARRIES[node.parameter](x[0])
+    if x[0].exact:
+        carried = EXACT
+    elif node.parameter == "exp" and most(x[0].bound) < _SMALL and most(x[0].error) < _SMALL:
+        carried = _exp_carries_little(x[0], scale)
+    else:
+        carried = _FUNCTION_CARRIES[node.parameter](x[0])
     known = f.function(node.parameter)
     if not known.roundoffs:
         return carried
@@ -362,7 +379,7 @@ def _carried(node: Node, x: list[Operand]) -> Array:
 def _contracted(node: Node, *x: Array) -> Array:
     """A sum of products of bounds, in which 0 times infinity is not a number."""
     # A library's matrix product may skip the zeros of a factor.
-    if all(np.max(a, initial=0.0) < np.inf for a in x):
+    if all(most(a) < np.inf for a in x):
         return contracted(node, list(x))
     return np.einsum(equation_of(node), *x)
 

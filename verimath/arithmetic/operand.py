@@ -64,20 +64,28 @@ def settle(bound: Array, magnitude: Array, error: Array | None, format_: FloatFo
     `magnitude` is at least the exact one; for the bound that is the error of the value itself
     (`error` is None) it is that of the value.
     """
+    largest = format_.largest
     if bound is EXACT:
-        if np.max(magnitude, initial=0.0) <= format_.largest:
+        if most(magnitude) <= largest:
             return EXACT
-        return np.where(magnitude <= format_.largest, 0.0, np.inf)
+        return np.where(magnitude <= largest, 0.0, np.inf)
     bound = bound * _SAFETY
-    most = magnitude + (bound if error is not None else 2 * bound)
-    return within(bound, most, format_.largest)
-
-
-def within(bound: Array, most: Array, largest: float) -> Array:
-    """The bound, infinite where `most` exceeds the largest number or is not a number."""
-    if np.max(most, initial=0.0) <= largest:
+    times = 1 if error is not None else 2
+    if most(magnitude) + times * most(bound) <= largest:
         return bound
-    return np.where(most <= largest, bound, np.inf)
+    return np.where(magnitude + times * bound <= largest, bound, np.inf)
+
+
+def most(x: Array) -> float:
+    """The largest of the magnitudes in an array, 0 without any; NaN if one is not a number."""
+    return float(np.maximum.reduce(x, axis=None, initial=0.0))
+
+
+def within(bound: Array, reached: Array, largest: float) -> Array:
+    """The bound, infinite where `reached` exceeds the largest number or is not a number."""
+    if most(reached) <= largest:
+        return bound
+    return np.where(reached <= largest, bound, np.inf)
 
 
 def less(a: Array, b: Array) -> Array:

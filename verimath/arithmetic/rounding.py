@@ -96,6 +96,7 @@ def evaluate_all(
         return walk.run(inputs)
 
 
+_POSITIVE = frozenset({"exp", "abs"})  # whose values are magnitudes
 _KEPT = 256  # walks, each with the arrays that depend on sizes alone
 _Given = tuple[tuple[str | FloatFormat, ...], FloatFormat, float]
 _walks: OrderedDict[Any, list[tuple[_Given, "_Walk"]]] = OrderedDict()
@@ -245,7 +246,8 @@ class _Walk:
     def _operation(self, node: Node, below: list[_Known], inputs: Mapping[str, Array]) -> _Known:
         numbers = [c.value for c in below]
         value = VALUES[node.operation](node, numbers, self.binding, inputs)
-        size = scale = np.abs(value)
+        positive = node.operation == "function" and node.parameter in _POSITIVE
+        size = scale = value if positive else np.abs(value)
         if self.input_roundings:
             above = majorant(node, [c.scale for c in below], numbers, self.binding)
             scale = np.fmax(scale, above)
