@@ -513,7 +513,7 @@ CASES = (
         _invertible,
         {
             "inv": np.linalg.inv,
-            "solve": lambda A: np.linalg.solve(A, np.broadcast_to(np.eye(3, dtype=A.dtype), A.shape)),
+            "solve": lambda A: np.linalg.solve(A, np.zeros_like(A) + np.eye(3, dtype=A.dtype)),
             "Gauss-Jordan": _gauss_jordan,
         },
         {
@@ -526,7 +526,8 @@ CASES = (
     Case(
         "Jacobi, 20 iterations",
         _claim(
-            "jacobi", Equal(left=jacobi, right=jacobi), R=reals("n n"), d=positive("n"), b=reals("n")
+            "jacobi", Equal(left=jacobi, right=jacobi),
+            R=reals("n n"), d=positive("n"), b=reals("n"),
         ),
         {"n": 4},
         _dominant,
@@ -553,11 +554,11 @@ def _one_hot(rows: int, n: int) -> Arrays:
     classes = generator.integers(0, n, rows)
     return {
         "z": generator.normal(size=(rows, n)),
-        "t": np.eye(n)[classes] if n < 5000 else _sparse(classes, n),
+        "t": _zeros_and_ones(classes, n),
     }
 
 
-def _sparse(classes: np.ndarray, n: int) -> np.ndarray:
+def _zeros_and_ones(classes: np.ndarray, n: int) -> np.ndarray:
     found = np.zeros((len(classes), n))
     found[np.arange(len(classes)), classes] = 1.0
     return found

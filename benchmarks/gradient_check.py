@@ -17,11 +17,12 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from cases import GRADIENTS, SEED, GradientCase
+
 from verimath.backends import get_backend
+from verimath.claim import autograd
 from verimath.judge import judge, judge_stacked
 from verimath.prepare import prepare, wanted_by
 from verimath.report.record import Status
-from verimath.claim import autograd
 from verimath.routes import Cell, declared_ways
 from verimath.routes.execute import execute
 

@@ -305,7 +305,7 @@ def _wanted(
         shape = (count, *reference.value.shape[1:])
         bounds = [order[k].bounds[format_.name] for order in found]
         bounds += [] if forward is None else [forward[k]]
-        error = np.broadcast_to(reference.error, shape)
+        error = _spread(reference.error, shape)
         allowed = _largest(bounds, shape) + error
 
         def widen(
@@ -314,13 +314,20 @@ def _wanted(
             found = [order[k].bounds[format_.name] for order in wide(largest)]
             return _largest(found, shape) + allowed
 
-        value = np.broadcast_to(reference.value, shape)
+        value = _spread(reference.value, shape)
         wants.append(Want(value, error, allowed, widen, format_.largest))
     return tuple(wants)
 
 
 def _largest(bounds: list[Array], shape: tuple[int, ...]) -> Array:
-    return np.maximum.reduce([np.broadcast_to(bound, shape) for bound in bounds])
+    first, *others = bounds
+    for other in others:
+        first = first if other is first else np.maximum(first, other)
+    return _spread(first, shape)
+
+
+def _spread(array: Array, shape: tuple[int, ...]) -> Array:
+    return array if array.shape == shape else np.broadcast_to(array, shape)
 
 
 def _forward_bounds(

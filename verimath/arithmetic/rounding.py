@@ -170,8 +170,10 @@ class _Walk:
         input_roundings: float,
     ) -> None:
         self.graph, self.binding = graph, binding
-        self.own, self.formats, self.input_roundings = own, formats, input_roundings
+        self.own, self.input_roundings = own, input_roundings
+        self.formats = tuple(own if format_ == own else format_ for format_ in formats)
         self.shapes = [tuple(n.at(binding) for n in step.node.shape) for step in graph.steps]
+        self.varying = [(k, step) for k, step in enumerate(graph.steps) if step.varies]
         self.fixed: dict[int, _Known] = {}
         with np.errstate(all="ignore"):
             for place, step in enumerate(graph.steps):
@@ -180,9 +182,8 @@ class _Walk:
 
     def run(self, inputs: Mapping[str, Array]) -> tuple[tuple[Enclosure, ...], ...]:
         known = dict(self.fixed)
-        for place, step in enumerate(self.graph.steps):
-            if step.varies:
-                known[place] = self._step(place, step, known, inputs)
+        for place, step in self.varying:
+            known[place] = self._step(place, step, known, inputs)
         return tuple(
             tuple(self._enclosure(place, known[place]) for place in places)
             for places in self.graph.outputs
@@ -257,9 +258,13 @@ class _Walk:
         magnitude = size if error is EXACT else size + error
         bounds: list[Array] = []
         for k, format_ in enumerate(self.formats):
-            if format_ == self.own and all(c.bounds[k] is c.error for c in below):
-                bounds.append(error)
-                continue
+            if format_ is self.own:
+                for c in below:
+                    if c.bounds[k] is not c.error:
+                        break
+                else:
+                    bounds.append(error)
+                    continue
             operands = [Operand(c.value, c.error, c.bounds[k], c.magnitude) for c in below]
             bounds.append(self._settled(node, magnitude, scale, format_, error, operands, base))
         scale = magnitude if scale is size and error is EXACT else scale
