@@ -3,8 +3,9 @@
 Lives as long as the run of that claim; `verimath._engine` is the way in.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -15,9 +16,9 @@ from verimath.backends import Backend, Fetched, select_backends
 from verimath.behaviour.checks import Behaviour, applies_to
 from verimath.behaviour.lab import Fault
 from verimath.behaviour.repeats import fault_of_two
-from verimath.claim import AtMost, Claim, Equal, Function, Gradient, Route
+from verimath.claim import AtMost, Claim, Equal, Gradient, Route
 from verimath.domain import Domain
-from verimath.dtypes import DTYPES, largest, own_dtype
+from verimath.dtypes import largest, own_dtype
 from verimath.examples import (
     Batch,
     Example,
@@ -30,6 +31,8 @@ from verimath.isolation import LostError, isolated
 from verimath.judge import Finding, Judgement, judge, judge_bound, worse
 from verimath.outcome import outcome_of
 from verimath.plans import Plan, axis_names
+from verimath.power import Bench
+from verimath.power import mutants as generated_mutants
 from verimath.prepare import Prepared, Want, prepare, wanted, wanted_by
 from verimath.proof import LARGEST_EXPLICIT, explicit_symbols, prove
 from verimath.report.record import (
@@ -47,6 +50,7 @@ from verimath.routes import Cell, Way, cells, declared_ways, symbolic, ways_of
 from verimath.routes.execute import execute
 from verimath.shapes import Binding
 from verimath.shrink import shrink
+from verimath.ties import is_subgradient
 
 # The layouts, as a reason says them.
 _LAID = {
@@ -59,6 +63,7 @@ _LAID = {
     "read-only": "read-only",
 }
 _LARGEST_SHOWN = 200  # elements
+_MUTANT_DTYPES = ("float64", "float32", "float16")
 _POWER_BATCHES = 12  # how many batches the detection floor is taken from
 _LARGEST_FORWARD = 320  # elements to differentiate by, each with a direction of its own
 _WAY_OFF = 16.0  # constants of a formula, multiplied in another order, stay below
@@ -126,6 +131,7 @@ class ClaimRun:
             self.domain, self._admissible, count=options.examples, entropy=options.seed
         )
         self._wants: dict[tuple[int | None, str, str, str], tuple[Want, ...]] = {}
+        self._smallest: dict[str, Example] = {}
         self._lambdified: dict[tuple[tuple[str, int], ...], symbolic.Lambdified] = {}
 
     # --- the parts of the record ---
@@ -246,6 +252,9 @@ class ClaimRun:
             outcome = execute(cell, point, self._wrt, batch.layout)
             if outcome.lacking is not None:
                 return Judgement(Status.SKIPPED, None, outcome.lacking, example=example)
+            if outcome.error is not None and self._is_undefined(cell, batch, inputs, example):
+                reason = f"raises where nothing is defined: {outcome.error}"
+                return Judgement(Status.INCONCLUSIVE, None, reason, example=example)
             if outcome.error is not None:
                 return Judgement(Status.ERROR, "raises", outcome.error, example=example)
             if outcome.mutated is not None:
@@ -256,7 +265,8 @@ class ClaimRun:
         power = number is not None and number < _POWER_BATCHES
         excused = {e for e in range(len(batch)) if _overflowed(inputs, e, got[e], cell.dtype)}
         if not excused:
-            return self._compare(cell, got, want, power=power)
+            judgement = self._compare(cell, got, want, power=power)
+            return self._at_ties(cell, batch, inputs, got, judgement)
         kept = [e for e in range(len(batch)) if e not in excused]
         reason = f"overflowed on numbers near the largest of {cell.dtype}"
         judgement = Judgement(Status.INCONCLUSIVE, None, reason)
@@ -266,6 +276,14 @@ class ClaimRun:
             found = one if e == kept[0] else worse(judgement, one)
             judgement = replace(found, elements=judgement.elements + one.elements)
         return judgement
+
+    def _is_undefined(
+        self, cell: Cell, batch: Batch, inputs: dict[str, NDArray[Any]], example: int
+    ) -> bool:
+        """Whether no element that is wanted of an example is a number (a singular matrix)."""
+        wanted_there = [target.value[example] for target in self._want(cell, batch, inputs, None)]
+        some = any(value.size for value in wanted_there)
+        return some and not any(np.isfinite(value).any() for value in wanted_there)
 
     def _compare(
         self,
@@ -279,6 +297,34 @@ class ClaimRun:
         if isinstance(statement, AtMost):
             return judge_bound(got, want, bound=statement.bound, dtype=cell.dtype, power=power)
         return judge(got, want, dtype=cell.dtype, power=power)
+
+    def _at_ties(
+        self,
+        cell: Cell,
+        batch: Batch,
+        inputs: Mapping[str, NDArray[Any]],
+        got: Sequence[Sequence[Fetched]],
+        judgement: Judgement,
+    ) -> Judgement:
+        """The judgement, unless results at a kink are no subgradient for any choice."""
+        prepared = self._of(batch)
+        good = judgement.status in (Status.PASS, Status.LESS_ACCURATE)
+        # sympy gives half of a step to each side of every tie, however many there are.
+        if not good or not prepared.has_kinks or cell.way.kind in ("value", "sympy"):
+            return judgement
+        for example, results in enumerate(got):
+            exact = {
+                name: np.asarray(values[example : example + 1], dtype=np.float64)
+                for name, values in inputs.items()
+            }
+            arrays = [np.asarray(r.array, dtype=np.float64) for r in results]
+            format_ = cell.backend.format(cell.dtype)
+            if not is_subgradient(prepared.reference, exact, batch.sizes, format_, arrays):
+                reason = "at a kink or tie, and the gradient for no choice of its subgradients"
+                return replace(
+                    judgement, status=Status.WRONG, defect="value", reason=reason, example=example
+                )
+        return judgement
 
     def _want(
         self,
@@ -322,15 +368,19 @@ class ClaimRun:
                 return False
             return _had(self._judge(cell, batch_of(candidate))).status is kind
 
-        found = simplest_failure(
-            self.domain,
-            self._admissible,
-            fails,
-            count=self.options.examples,
-            entropy=self.options.seed,
-        )
-        simplest = _simpler_of(found, example)
-        smallest = shrink(simplest, fails, self.domain, dtype=cell.dtype)
+        # What was the smallest in another dtype, or on another backend, mostly is here, too.
+        known = self._smallest.get(cell.way.name)
+        if known is None or not fails(known):
+            found = simplest_failure(
+                self.domain,
+                self._admissible,
+                fails,
+                count=self.options.examples,
+                entropy=self.options.seed,
+            )
+            known = _simpler_of(found, example)
+        smallest = shrink(known, fails, self.domain, dtype=cell.dtype)
+        self._smallest[cell.way.name] = smallest
         judgement = _had(self._judge(cell, batch_of(smallest)))
         if judgement.status is not kind:
             if behaviour is not None:
@@ -479,33 +529,31 @@ class ClaimRun:
     def _mutants(self) -> tuple[Mutant, ...]:
         if self.claim.expected == "refuted":
             return ()  # the claim itself is the mutant
-        numpy_backends = select_backends(["numpy"])
-        generic = {} if self._wants_zero() else _generic_mutants(self.claim)
-        named: dict[str, Way] = {
-            name: Way(name, "formula", function, ("numpy",))
-            for name, function in {**generic, **self.claim.mutants}.items()
-        }
+        (numpy,) = select_backends(["numpy"])
         found: list[Mutant] = []
-        for name, way in named.items():
+        for name, function in self.claim.mutants.items():
+            way = Way(name, "formula", function, ("numpy",))
             killed = {
-                cell.dtype: self._kills(cell) for cell in cells([way], numpy_backends, DTYPES)
+                cell.dtype: self._kills(cell) for cell in cells([way], [numpy], _MUTANT_DTYPES)
             }
             found.append(
                 Mutant(
                     name=name,
-                    killed_by="numpy float64" if killed["float64"] else None,
+                    killed_by="float64" if killed["float64"] else None,
                     not_separable_in=tuple(d for d, dead in killed.items() if not dead),
                 )
             )
-        return tuple(found)
 
-    def _wants_zero(self) -> bool:
-        """Whether zero is wanted everywhere: twice as much and the opposite are zero too."""
-        wants = (
-            wanted(self._of(b), b.cast(self.domain, "float64"), b.sizes, "float64")
-            for b in self.batches
-        )
-        return not any(np.any(w.value) for want in wants for w in want)
+        @cache
+        def want(batch: Batch, dtype: str) -> tuple[Want, ...]:
+            cast = batch.cast(self.domain, dtype)
+            exact = {name: np.asarray(x, dtype=np.float64) for name, x in cast.items()}
+            return wanted(self._of(batch), exact, batch.sizes, numpy.format(dtype))
+
+        if isinstance(self.claim.statement, AtMost):
+            return tuple(found)
+        bench = Bench(self.domain, self.prepared, self.batches, want, _MUTANT_DTYPES)
+        return (*generated_mutants(bench), *found)
 
     def _kills(self, cell: Cell) -> bool:
         return any(
@@ -574,22 +622,6 @@ def _simpler_of(found: Example | None, example: Example) -> Example:
         return sum(values.size for values in e.inputs.values())
 
     return found if found is not None and size(found) <= size(example) else example
-
-
-def _generic_mutants(claim: Claim) -> dict[str, Function]:
-    """Mistakes that every claimed formula can have; more are generated from the graph one day."""
-    match claim.statement:
-        case Gradient(equals=formula) | Equal(right=formula):
-            return {
-                "twice the claimed value": lambda *x: _each(lambda y: 2 * y, formula(*x)),
-                "the sign flipped": lambda *x: _each(lambda y: -y, formula(*x)),
-            }
-        case AtMost():
-            return {}
-
-
-def _each(change: Callable[[Any], Any], result: Any) -> Any:
-    return tuple(map(change, result)) if isinstance(result, tuple) else change(result)
 
 
 def _array_text(array: NDArray[Any]) -> str:

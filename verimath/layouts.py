@@ -74,9 +74,9 @@ def placement(array: NDArray[Any], layout: str) -> Placement:
 def _repeated(array: NDArray[Any]) -> tuple[int, ...]:
     """The axes along which an array repeats its first slice, bit for bit."""
     found: list[int] = []
-    for axis in range(array.ndim):
+    for axis in range(array.ndim if array.size else 0):
         first = np.take(array, [0], axis=axis) if array.shape[axis] > 1 else None
-        if first is not None and array.size:
+        if first is not None:
             same = array == first
             if array.dtype.kind == "f":
                 same &= np.signbit(array) == np.signbit(first)

@@ -68,6 +68,13 @@ class Prepared:
         return Formula("denominators", {}, divisors, {})
 
     @cached_property
+    def has_kinks(self) -> bool:
+        """Whether the reference is a gradient with subgradients in it."""
+        return self.derivation is not None and any(
+            node.operation == "subgradient" for node in self.reference.nodes()
+        )
+
+    @cached_property
     def _nodes(self) -> tuple[Node, ...]:
         """Every node of every formula, those inside composites too."""
         todo = [output for formula in (self.primal, *self.orders) for output in formula.outputs]

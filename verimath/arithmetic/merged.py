@@ -41,10 +41,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Merged:
-    """Steps in order, and for each formula the steps that give its outputs."""
+    """Steps in order, for each formula the steps that give its outputs, the steps of its nodes."""
 
     steps: tuple[Step, ...]
     outputs: tuple[tuple[int, ...], ...]
+    places: Mapping[Node, int]
 
 
 @lru_cache(maxsize=512)
@@ -59,10 +60,11 @@ class _Merging:
     def __init__(self) -> None:
         self.steps: list[Step] = []
         self.known: dict[Any, int] = {}
+        self.places: dict[Node, int] = {}  # of nodes outside composites
 
     def all(self, formulas: Sequence[Formula]) -> Merged:
         outputs = tuple(self.through(formula.outputs, {}) for formula in formulas)
-        return Merged(tuple(self.steps), outputs)
+        return Merged(tuple(self.steps), outputs, self.places)
 
     def through(self, outputs: tuple[Node, ...], given: Mapping[Node, int]) -> tuple[int, ...]:
         places = dict(given)
@@ -74,15 +76,21 @@ class _Merging:
                 inner = dict(zip(node.parameter.inputs, below, strict=True))
                 below = self.through(tuple(node.parameter.orders), inner)
                 what = None
+            elif node.operation == "subgradient":
+                what = node  # each is a choice of its own
             else:
                 what = node.parameter
             places[node] = self._place(node, below, what)
+        if not given:
+            self.places.update(places)
         return tuple(places[output] for output in outputs)
 
     def _place(self, node: Node, below: tuple[int, ...], what: Any) -> int:
         key = (node.operation, below, what, node.shape, node.kind)
         if key not in self.known:
-            varies = node.operation == "input" or any(self.steps[k].varies for k in below)
+            varies = node.operation in ("input", "subgradient") or any(
+                self.steps[k].varies for k in below
+            )
             self.known[key] = len(self.steps)
             self.steps.append(Step(node, below, varies, node.operation in ELEMENTWISE))
         return self.known[key]

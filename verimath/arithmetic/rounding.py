@@ -62,6 +62,7 @@ def evaluate(
     *,
     dtypes: Iterable[str | FloatFormat] = (),
     input_roundings: float = 0.0,
+    weights: Mapping[Node, Array] | None = None,
 ) -> tuple[Enclosure, ...]:
     """Values and error bounds of the outputs, each with a leading batch axis.
 
@@ -75,10 +76,13 @@ def evaluate(
     the same formula of magnitudes without cancellation. However sums and products are multiplied
     out, no term exceeds the majorant (Higham, section 5.1, on p~(|x|)). No accumulator is assumed
     there: code that adds one number after another in its own dtype is right, too.
+
+    `weights` are choices of subgradients: arrays for nodes, NaN where nothing is chosen.
     """
-    (found,) = evaluate_all(
-        (formula,), inputs, binding, dtypes=dtypes, input_roundings=input_roundings
-    )
+    walk = _walk_of((formula,), binding, tuple(dtypes), input_roundings)
+    chosen = {walk.graph.places[node]: array for node, array in (weights or {}).items()}
+    with np.errstate(all="ignore"):
+        (found,) = walk.run(inputs, chosen)
     return found
 
 
@@ -93,7 +97,7 @@ def evaluate_all(
     """`evaluate` for several formulas of the same inputs, what they share computed once."""
     walk = _walk_of(formulas, binding, tuple(dtypes), input_roundings)
     with np.errstate(all="ignore"):
-        return walk.run(inputs)
+        return walk.run(inputs, {})
 
 
 _POSITIVE = frozenset({"exp", "abs"})  # whose values are magnitudes
@@ -148,6 +152,20 @@ class _Known:
         """The same with the other sign, which costs no rounding."""
         return replace(self, value=-self.value)
 
+    def chosen(self, weights: Array) -> "_Known":
+        """With these numbers, which are exact, where they are numbers."""
+        free = np.isnan(weights)
+
+        def bound(x: Array) -> Array:
+            return x if x is EXACT else np.where(free, x, 0.0)
+
+        value = np.where(free, self.value, weights)
+        scale = np.where(free, self.scale, np.abs(weights))
+        magnitude = np.where(free, self.magnitude, np.abs(weights))
+        error = bound(self.error)
+        bounds = tuple(error if b is self.error else bound(b) for b in self.bounds)
+        return _Known(value, scale, magnitude, error, bounds)
+
     def moved(self, move: Callable[[Array], Array]) -> "_Known":
         """The same elements elsewhere; arrays that are one object stay one."""
         value = move(self.value)
@@ -180,10 +198,14 @@ class _Walk:
                 if not step.varies:
                     self.fixed[place] = _known_exact(self._step(place, step, self.fixed, {}))
 
-    def run(self, inputs: Mapping[str, Array]) -> tuple[tuple[Enclosure, ...], ...]:
+    def run(
+        self, inputs: Mapping[str, Array], weights: Mapping[int, Array]
+    ) -> tuple[tuple[Enclosure, ...], ...]:
         known = dict(self.fixed)
         for place, step in self.varying:
             known[place] = self._step(place, step, known, inputs)
+            if place in weights:
+                known[place] = known[place].chosen(weights[place])
         return tuple(
             tuple(self._enclosure(place, known[place]) for place in places)
             for places in self.graph.outputs

@@ -10,7 +10,7 @@ step for each stretch. `verimath.proof` checks every step by itself; nothing her
 
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -539,8 +539,12 @@ class Derivation:
     steps: tuple[LocalStep, ...]
 
 
-def derive(primal: Formula, wrt: tuple[str, ...]) -> Derivation:
+def derive(
+    primal: Formula, wrt: tuple[str, ...], *, rules: Mapping[Node, ReverseRule] | None = None
+) -> Derivation:
     """Reverse-mode gradients of a formula with one 0-d output.
+
+    `rules` replaces the rule of single nodes: that is how a chain rule is made to go wrong.
 
     Raises FormulaError if the formula isn't scalar.
     """
@@ -552,7 +556,7 @@ def derive(primal: Formula, wrt: tuple[str, ...]) -> Derivation:
         )
     targets = [primal.inputs[name] for name in wrt]
     output = primal.outputs[0]
-    cotangents = _pull_back(output, op.constant(1), set(targets), stop=frozenset())
+    cotangents = _pull_back(output, op.constant(1), set(targets), stop=frozenset(), rules=rules)
     zero = op.constant(0)
     outputs = tuple(op.broadcast(cotangents.get(t, zero), t.shape) for t in targets)
     gradients = Formula(f"gradient of {primal.name}", primal.inputs, outputs, primal.names)
@@ -560,7 +564,12 @@ def derive(primal: Formula, wrt: tuple[str, ...]) -> Derivation:
 
 
 def _pull_back(
-    output: Node, seed: Node, targets: set[Node], *, stop: frozenset[Node]
+    output: Node,
+    seed: Node,
+    targets: set[Node],
+    *,
+    stop: frozenset[Node],
+    rules: Mapping[Node, ReverseRule] | None = None,
 ) -> dict[Node, Node]:
     """Cotangents of the targets; the walk does not go below nodes in `stop`."""
     order = _between(output, stop)
@@ -574,7 +583,8 @@ def _pull_back(
             continue
         if node in targets and not node.inputs:
             continue
-        contributions = REVERSE[node.operation](node, cotangents[node])
+        rule = (rules or {}).get(node, REVERSE[node.operation])
+        contributions = rule(node, cotangents[node])
         for x, contribution in zip(node.inputs, contributions, strict=True):
             if x in active and contribution is not None:
                 known = cotangents.get(x)

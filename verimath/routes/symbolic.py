@@ -309,7 +309,7 @@ class _Namespace:
     def matmul(self, a: SymbolicArray, b: SymbolicArray) -> SymbolicArray:
         left, right = a.cells, b.cells
         if left.shape[-1] == 0:  # numpy's object products have no empty sum
-            shape = (left @ np.zeros_like(right, dtype=int)).shape
+            shape = np.shape(np.zeros(left.shape) @ np.zeros(right.shape))
             return SymbolicArray(np.full(shape, sp.Integer(0), dtype=object))
         return SymbolicArray(left @ right)
 

@@ -1,0 +1,268 @@
+"""What the checks of a claim can see: its mutants have to die on the examples of the run.
+
+Mutants come from the claimed formula's graph and from its derivation (`formula.mutate`), and as
+changes of right values: one element off by one plus twice its detection floor, everything wrong at
+one size, at a zero, in one dtype, in one layout. Each is judged like a route whose arithmetic is as
+good as it gets: float64 values, rounded to the dtype. A mutant that no example tells from the truth
+may be the same function in disguise; where numbers of 60 digits say so, it is left out.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import sympy as sp
+from numpy.typing import NDArray
+
+from verimath.arithmetic import symbolic as exact
+from verimath.arithmetic.rounding import evaluate
+from verimath.arithmetic.symbolic import Objects
+from verimath.arithmetic.values import Array
+from verimath.backends import Fetched
+from verimath.domain import Domain
+from verimath.dtypes import nearest
+from verimath.errors import NotExpressibleError
+from verimath.examples import Batch
+from verimath.formula.graph import Formula
+from verimath.formula.mutate import mutate, slip
+from verimath.judge import judge
+from verimath.prepare import Prepared, Want
+from verimath.report.record import Mutant, Status
+
+# The same mistake at many places says little more: so many are tried.
+_LARGEST_NUMBER = 60
+# Beyond this many elements an evaluation with 60 digits takes seconds.
+_LARGEST_EXACT = 40
+_DIGITS = 60
+_POINTS = 4
+_LOW_PRECISION = 12  # batches
+
+Ranks = tuple[tuple[str, int], ...]
+Wanted = Callable[[Batch, str], tuple[Want, ...]]
+# The changed values, and where they are changed.
+Change = Callable[[Batch, Want], tuple[Array, NDArray[np.bool_]]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bench:
+    """What mutants are tried on: a claim's graphs, its examples and what is wanted of them."""
+
+    domain: Domain
+    prepared: Mapping[Ranks, Prepared]
+    batches: Sequence[Batch]
+    wanted: Wanted
+    dtypes: Sequence[str]
+
+    def of(self, batch: Batch) -> Prepared:
+        """The graphs at a batch's ranks."""
+        return self.prepared[tuple(batch.ranks.items())]
+
+
+def mutants(bench: Bench) -> tuple[Mutant, ...]:
+    """Every mutant that is another function, with what kills it."""
+    found: list[Mutant] = []
+    for name, formulas in _generated(bench).items():
+        killed = {dtype: _killer(bench, formulas, dtype) for dtype in bench.dtypes}
+        alive = killed["float64"] is None
+        if alive and all(_is_equivalent(bench, ranks, f) for ranks, f in formulas.items()):
+            continue
+        found.append(_record(name, killed))
+    for name, change in _CHANGES.items():
+        killed = {dtype: _detector(bench, change, dtype) for dtype in bench.dtypes}
+        if any(outcome is not _ABSENT for outcome in killed.values()):
+            seen = {dtype: found for dtype, found in killed.items() if found is not _ABSENT}
+            found.append(_record(name, seen))
+    return tuple(found)
+
+
+def _record(name: str, killed: Mapping[str, str | None]) -> Mutant:
+    by = killed.get("float64") or next((k for k in killed.values() if k is not None), None)
+    return Mutant(
+        name=name,
+        killed_by=by,
+        not_separable_in=tuple(dtype for dtype, killer in killed.items() if killer is None),
+    )
+
+
+def _generated(bench: Bench) -> dict[str, dict[Ranks, Formula]]:
+    """Mutants by name: one formula per choice of ranks for which there is one of that name."""
+    found: dict[str, dict[Ranks, Formula]] = {}
+    for ranks, prepared in bench.prepared.items():
+        for name, formula in mutants_of(prepared).items():
+            found.setdefault(name, {})[ranks] = formula
+    return found
+
+
+def mutants_of(prepared: Prepared) -> dict[str, Formula]:
+    """Wrong siblings of what a claim claims, by name; those of the derivation, too."""
+    sources: list[Iterator[tuple[str, Formula]]] = []
+    if prepared.claimed is not None:
+        sources.append(mutate(prepared.claimed))
+    if prepared.derivation is not None:
+        sources.append(slip(prepared.derivation))
+    found: dict[str, Formula] = {}
+    for source in sources:
+        for name, formula in source:
+            unique, number = name, 2
+            while unique in found:
+                unique, number = f"{name}, no. {number}", number + 1
+            found[unique] = formula
+            if len(found) >= _LARGEST_NUMBER:
+                return found
+    return found
+
+
+# --- mutants that are formulas ----------------------------------------------------------------
+
+
+def _killer(bench: Bench, formulas: Mapping[Ranks, Formula], dtype: str) -> str | None:
+    """The first batch on which a mutant's values are wrong, in words; None if there is none.
+
+    In lower precision only so many batches are tried: that it can't be told there is no fault.
+    """
+    usable = [b for b in bench.batches if tuple(b.ranks.items()) in formulas and not _is_empty(b)]
+    for batch in usable if dtype == "float64" else usable[:_LOW_PRECISION]:
+        formula = formulas[tuple(batch.ranks.items())]
+        cast = batch.cast(bench.domain, dtype)
+        inputs = {name: np.asarray(x, dtype=np.float64) for name, x in cast.items()}
+        found = evaluate(formula, inputs, batch.sizes)
+        values = [
+            np.broadcast_to(each.value, (len(batch), *each.value.shape[1:])) for each in found
+        ]
+        if _is_wrong(values, bench.wanted(batch, dtype), dtype):
+            return _place(batch, dtype)
+    return None
+
+
+def _is_empty(batch: Batch) -> bool:
+    """Whether an input has no elements: then a mutant may have nothing to take its mistake from."""
+    return not all(values[0].size for values in batch.inputs.values())
+
+
+def _is_wrong(values: Sequence[Array], want: Sequence[Want], dtype: str) -> bool:
+    rounded = [nearest(value, dtype) for value in values]
+    got = [
+        [Fetched(np.asarray(value[k]), dtype, True) for value in rounded]
+        for k in range(len(values[0]))
+    ]
+    return judge(got, want, dtype=dtype, power=False).status is Status.WRONG
+
+
+def _place(batch: Batch, dtype: str) -> str:
+    sizes = " ".join(f"{name}={size}" for name, size in batch.sizes.items())
+    return f"{dtype}, {sizes}" if sizes else dtype
+
+
+# --- mutants that are changed values ----------------------------------------------------------
+
+_ABSENT = "absent"
+_OFF = 1e-3
+
+
+def _decided(want: Want) -> NDArray[np.bool_]:
+    """Where a relative change can be told: a nonzero value with a bound."""
+    return np.isfinite(want.allowed) & np.isfinite(want.value) & (want.value != 0)
+
+
+def _where(predicate: Callable[[Batch], NDArray[np.bool_]]) -> Change:
+    """A change by a thousandth of the examples that have something."""
+
+    def change(batch: Batch, want: Want) -> tuple[Array, NDArray[np.bool_]]:
+        has = predicate(batch).reshape((-1, *[1] * (want.value.ndim - 1)))
+        where = np.broadcast_to(has, want.value.shape) & _decided(want)
+        return np.where(where, want.value * (1 + _OFF), want.value), where
+
+    return change
+
+
+def _has_zero(batch: Batch) -> NDArray[np.bool_]:
+    rows = [(x == 0).reshape(len(batch), -1).any(axis=1) for x in batch.inputs.values()]
+    return np.logical_or.reduce(rows)
+
+
+def _one_element(batch: Batch, want: Want) -> tuple[Array, NDArray[np.bool_]]:
+    """The element that is told apart best, off by twice its floor."""
+    where = np.zeros(want.value.shape, dtype=bool)
+    decided = _decided(want) & np.isfinite(want.envelope)
+    if not decided.any():
+        return want.value, where
+    floor = np.where(decided, (want.allowed + want.envelope) / np.abs(want.value), np.inf)
+    where.flat[int(np.argmin(floor))] = True
+    return np.where(where, want.value * (1 + 2 * floor), want.value), where
+
+
+_CHANGES: Mapping[str, Change] = {
+    "one element off by twice the detection floor": _one_element,
+    "off by 0.1 % in this dtype alone": _where(lambda batch: np.full(len(batch), True)),
+    "off by 0.1 % where a size is one": _where(
+        lambda batch: np.full(len(batch), 1 in batch.sizes.values())
+    ),
+    "off by 0.1 % where the arrays are not contiguous": _where(
+        lambda batch: np.full(len(batch), batch.layout != "C")
+    ),
+    "off by 0.1 % where an input is zero": _where(_has_zero),
+}
+
+
+def _detector(bench: Bench, change: Change, dtype: str) -> str | None:
+    """The first batch that shows a change; _ABSENT if no batch has what it needs."""
+    met = False
+    for batch in bench.batches:
+        want = bench.wanted(batch, dtype)
+        with np.errstate(all="ignore"):
+            changed = [change(batch, target) for target in want]
+        touched = any(where.any() for _, where in changed)
+        met = met or touched
+        if touched and _is_wrong([values for values, _ in changed], want, dtype):
+            return _place(batch, dtype)
+    return None if met else _ABSENT
+
+
+# --- the same function in disguise ------------------------------------------------------------
+
+
+def _is_equivalent(bench: Bench, ranks: Ranks, mutant: Formula) -> bool:
+    """Whether a mutant has the claimed values at the small examples, to 60 digits."""
+    prepared = bench.prepared[ranks]
+    assert prepared.claimed is not None  # what has no other side has no mutants
+    points = [b for b in bench.batches if tuple(b.ranks.items()) == ranks and _is_telling(b)]
+    for batch in points[:_POINTS]:
+        cast = batch.cast(bench.domain, "float64")
+        numbers = {name: _numbers(np.asarray(values[0])) for name, values in cast.items()}
+        try:
+            one, other = (
+                exact.evaluate(
+                    f.outputs, {n: numbers[name] for name, n in f.inputs.items()}, batch.sizes
+                )
+                for f in (prepared.claimed, mutant)
+            )
+        except (NotExpressibleError, ValueError, TypeError):
+            return False
+        if any(_differ(a, b) for a, b in zip(one, other, strict=True)):
+            return False
+    return bool(points)
+
+
+def _is_telling(batch: Batch) -> bool:
+    size = sum(values[0].size for values in batch.inputs.values())
+    return size <= _LARGEST_EXACT and not batch.extreme and not _is_empty(batch)
+
+
+def _numbers(values: NDArray[np.generic]) -> Objects:
+    read = np.frompyfunc(lambda v: sp.Float(sp.Rational(float(v)), _DIGITS), 1, 1)
+    if values.dtype.kind in "iu":
+        read = np.frompyfunc(lambda v: sp.Integer(int(v)), 1, 1)
+    elif values.dtype.kind == "b":
+        read = np.frompyfunc(lambda v: sp.true if v else sp.false, 1, 1)
+    return np.asarray(read(values), dtype=object)
+
+
+def _differ(one: Objects, other: Objects) -> bool:
+    limit = sp.Float(10, _DIGITS) ** (-_DIGITS // 2)
+    for a, b in zip(one.ravel(), other.ravel(), strict=True):
+        left, right = sp.N(a, _DIGITS), sp.N(b, _DIGITS)
+        if not (left.is_real and left.is_finite and right.is_real and right.is_finite):
+            continue  # defined nowhere near
+        if abs(left - right) > limit * (1 + abs(left)):
+            return True
+    return False
