@@ -194,7 +194,8 @@ def _quotient(
 def _power(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
     exponent: Fraction = node.parameter
     if exponent in (0, 1):
-        return x[0].bound if exponent else EXACT
+        # What has no value has no power either, not even of exponent 0.
+        return x[0].bound if exponent else np.where(np.isfinite(x[0].bound), 0.0, np.inf)
     if exponent > 0:
         return _raised(x[0], exponent, scale, f, 1.0 if exponent == 2 else POWER_ROUNDINGS)
     # Libraries take some of these as reciprocals, which meets underflow and overflow on its way.
