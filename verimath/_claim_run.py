@@ -503,9 +503,7 @@ class ClaimRun:
             if bindings and not prepared.picks_by_inputs:
                 proofs.append(prove(prepared, bindings))
         if not proofs:
-            return Proof(
-                label="sampled"
-            )  # too large for symbols, or picked by labels
+            return Proof(label="sampled")  # too large for symbols, or picked by labels
         first = proofs[0]
         weakest = min(proofs, key=lambda proof: _STRENGTH.index(proof.label))
         if weakest.label != "exact_at_shapes":

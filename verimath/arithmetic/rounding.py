@@ -171,7 +171,8 @@ class _Walk:
         bound = BOUNDS[node.operation](node, scale, operands, self.binding, format_)
         if node in self.weights:
             bound = np.where(np.isnan(self.weights[node]), bound, 0.0)
-        if node.operation in LEAVES:
+        # Labels and masks are not numbers that a rearrangement could have rounded.
+        if node.operation in LEAVES and node.kind == "real":
             bound = bound + self.input_roundings * format_.roundoff * np.abs(value)
         return settle(bound, value, error, format_)
 
