@@ -58,6 +58,15 @@ def test_an_expanded_array_repeats_its_first_row(arrange, has_it):
     np.testing.assert_array_equal(np.asarray(arranged), X[[0, 0]])
 
 
+@pytest.mark.filterwarnings("ignore:The use of `x.T`")
+@pytest.mark.parametrize(("arrange", "has_it"), ALL)
+@pytest.mark.parametrize("dtype", [np.int64, np.bool_])
+def test_labels_and_masks_can_be_arranged(arrange, has_it, dtype):
+    arranged = arrange(in_library(arrange, (X % 2).astype(dtype)))
+    assert has_it(arranged)
+    np.testing.assert_array_equal(np.asarray(arranged), (X % 2).astype(dtype))
+
+
 def test_a_number_without_axes_can_be_arranged():
     for arrange, _ in ALL:
         number = in_library(arrange, np.array(3.5))

@@ -293,3 +293,21 @@ def test_a_wrong_rule_for_vmap(rejected, accepted):
 def test_code_that_has_no_vmap_lacks_a_capability(accepted):
     for function in (WithoutJvp.apply, with_a_branch):
         assert accepted(autograd("mine", function))["value"].reason.startswith("no vmap")
+
+
+def test_a_second_derivative_that_torch_knows_to_be_zero(accepted):
+    distance = Claim(
+        id="distance",
+        title="t",
+        source="s",
+        domain=Domain(x=reals("n"), y=reals("n")),
+        statement=Gradient(
+            of=lambda x, y: array_namespace(x).sum(abs(x - y)),
+            wrt="x",
+            equals=lambda x, y: array_namespace(x).sign(x - y),
+        ),
+    )
+    accepted(
+        autograd("mine", lambda x, y: torch.nn.functional.l1_loss(x, y, reduction="sum")), distance
+    )
+    accepted(autograd("mine", lambda x, y: (torch.relu(x - y) + torch.relu(y - x)).sum()), distance)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from verimath.behaviour.lab import Bench, Fault, Lab, Probe
-from verimath.domain import Domain
+from verimath.domain import Domain, Input
 from verimath.examples import Example
 
 Arrange = Callable[[Any], Any]
@@ -147,7 +147,7 @@ def _repeated(domain: Domain, example: Example) -> tuple[Example, list[str]]:
     names = [
         name
         for name, x in example.inputs.items()
-        if x.ndim and x.size and domain.inputs[name].values is None
+        if x.ndim and x.size and _may_repeat(domain.inputs[name])
     ]
     rows = {
         name: np.broadcast_to(example.inputs[name][:1], x.shape).copy()
@@ -157,3 +157,8 @@ def _repeated(domain: Domain, example: Example) -> tuple[Example, list[str]]:
     for values in rows.values():
         values.flags.writeable = False
     return replace(example, inputs={**example.inputs, **rows}), names
+
+
+def _may_repeat(spec: Input) -> bool:
+    """Whether elements may be drawn and may be equal."""
+    return spec.values is None and not spec.distinct
