@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from array_api_compat import array_namespace
 
-from verimath import AtMost, Claim, Domain, Equal, Gradient, reals
+from verimath import AtMost, Claim, Domain, Equal, Gradient, masks, reals
 from verimath.errors import ClaimError
 from verimath.prepare import prepare, wanted
 
@@ -182,3 +182,18 @@ def test_forward_mode_has_bounds_where_there_is_nothing_to_differentiate_in():
     inputs = {"x": np.zeros((2, 0)), "c": np.ones((2, 1))}
     (want,) = wanted(prepare(claim, {}), inputs, {"n": 0}, "float64", what="forward")
     assert want.allowed.shape == want.value.shape == (2, 0)
+
+
+def test_a_mask_that_is_given_doesnt_turn_in_any_rearrangement():
+    def kept(x, m):
+        xp = array_namespace(x)
+        return xp.where(m, x, xp.zeros_like(x))
+
+    claim = claim_of(
+        Equal(left=kept, right=lambda x, m: kept(1 * x, m)), x=reals("n"), m=masks("n")
+    )
+    inputs = {"x": np.array([[3.0, 3.0]]), "m": np.array([[1.0, 0.0]])}
+    (want,) = wanted(prepare(claim, {}), inputs, {"n": 2}, "float64")
+    assert want.value.tolist() == [[3.0, 0.0]]
+    assert (want.envelope < 1e-14).all()
+    assert want.envelope[0, 1] < 1e-300

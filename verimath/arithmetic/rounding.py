@@ -340,7 +340,8 @@ class _Walk:
             bound = einsum_bound(node, scale, operands, format_, base)
         else:
             bound = BOUNDS[node.operation](node, scale, operands, self.binding, format_)
-        if self.input_roundings and node.operation in LEAVES:
+        # Labels and masks are not numbers that a rearrangement could have rounded.
+        if self.input_roundings and node.operation in LEAVES and node.kind == "real":
             bound = bound + self.input_roundings * format_.roundoff * np.abs(magnitude)
         return settle(bound, magnitude, error, format_)
 
