@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from verimath.backends import Fetched
-from verimath.judge import Judgement, judge, judge_bound, worse
+from verimath.judge import Judgement, judge, judge_bound, judge_stacked, worse
 from verimath.prepare import Want
 from verimath.report.record import Status
 
@@ -301,3 +301,21 @@ def test_what_can_not_be_compared_is_found_in_its_example():
     got = [[came(value[0])], [came(value[1], dtype="float32")], [came(value[2, :1])]]
     result = judge(got, [want], dtype="float64")
     assert (result.status, result.defect, result.example) == (WRONG, "dtype", 1)
+
+
+def test_a_batch_that_came_at_once_is_judged_like_its_examples():
+    value = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    full = wanting(value)
+    want = Want(
+        full.value[0], full.error[0], full.allowed[0], lambda largest: full.widen(largest)[0]
+    )
+    for off in (0.0, 5e-4, 5e-2, 1.0, np.inf):
+        got = value.copy()
+        got[1, 1] += off
+        one_by_one = judge([[came(example)] for example in got], [want], dtype="float64")
+        assert judge_stacked([got], [want]) == one_by_one
+    assert judge_stacked([value + 1.0], [want]).status is Status.WRONG
+    with pytest.raises(ValueError, match="shapes"):
+        judge_stacked([value[:2]], [want])
+    with pytest.raises(ValueError, match="shapes"):
+        judge_stacked([], [want])

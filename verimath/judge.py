@@ -74,6 +74,26 @@ def judge(
     return _worst(parts)
 
 
+def judge_stacked(
+    got: Sequence[NDArray[np.generic]], want: Sequence[Want], *, power: bool = True
+) -> Judgement:
+    """Judge a batch that came back at once: one array of shape (count, *shape) per output.
+
+    Numbers alone are judged, in whatever dtype `want` is for: what else may be wrong with a result
+    (`judge`) shows on single examples. Raises ValueError for another number or shape of arrays.
+    """
+    shapes = [array.shape for array in got]
+    wanted = [target.value.shape for target in want]
+    if shapes != wanted:
+        raise ValueError(f"arrays of shapes {shapes} came back; wanted {wanted}")
+    return _worst(
+        [
+            _judge_values(np.asarray(array, dtype=np.float64), target, k, power=power)
+            for k, (array, target) in enumerate(zip(got, want, strict=True))
+        ]
+    )
+
+
 def _stack(arrays: Sequence[NDArray[np.generic]]) -> Array:
     return np.stack([np.asarray(array, dtype=np.float64) for array in arrays])
 
@@ -136,6 +156,10 @@ def _defect(defect: Defect, reason: str) -> Judgement:
 
 def _judge_values(got: Array, want: Want, number: int, *, power: bool) -> Judgement:
     allowed = want.allowed
+    with np.errstate(all="ignore"):
+        off = np.abs(got - want.value)
+        if np.max(allowed, initial=0.0) < np.inf and (off <= allowed).all():
+            return _all_within(off, want, power=power)
     decidable = np.isfinite(allowed) & np.isfinite(want.value)
     count = int(decidable.sum())
     with np.errstate(all="ignore"):
@@ -144,7 +168,7 @@ def _judge_values(got: Array, want: Want, number: int, *, power: bool) -> Judgem
             overflows = np.isinf(want.envelope) & np.isfinite(want.unlimited)
             decidable &= ~(nonfinite & overflows)
             count, nonfinite = int(decidable.sum()), nonfinite & decidable
-        off = np.where(decidable, np.abs(got - want.value), 0.0)
+        off = np.where(decidable, off, 0.0)
         off = np.where(nonfinite, np.inf, off)
         beyond = off > allowed
         ratio = np.where(off == 0, 0.0, off / np.where(allowed > 0, allowed, 5e-324))
@@ -172,6 +196,14 @@ def _judge_values(got: Array, want: Want, number: int, *, power: bool) -> Judgem
         reason = "beyond its bound, where rearranged evaluations have none"
         return outcome(Status.INCONCLUSIVE, None, reason)
     return _found(outcome(Status.LESS_ACCURATE), compared, beyond, off, envelope)
+
+
+def _all_within(off: Array, want: Want, *, power: bool) -> Judgement:
+    """What is said where every element has a bound and keeps it."""
+    ratio = off / np.where(want.allowed > 0, want.allowed, 5e-324)
+    floors = _floors(want, np.ones(off.shape, dtype=np.bool_)) if power else _NO_FLOORS
+    worst = float(np.max(ratio, initial=0.0))
+    return Judgement(Status.PASS, None, None, off.size, worst, floors)
 
 
 def _floors(want: Want, decidable: NDArray[np.bool_]) -> Array:

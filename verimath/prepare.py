@@ -15,7 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verimath.arithmetic.formats import FloatFormat, format_of
-from verimath.arithmetic.rounding import Array, Enclosure, evaluate, functions_of, rounding_count
+from verimath.arithmetic.rounding import (
+    Array,
+    Enclosure,
+    evaluate,
+    evaluate_all,
+    functions_of,
+    rounding_count,
+)
 from verimath.claim import AtMost, Claim, Equal, Gradient
 from verimath.errors import ClaimError, FormulaError
 from verimath.formula.derive import Derivation, derive, push_forward
@@ -50,14 +57,15 @@ class Prepared:
         return (self.reference,) if self.claimed is None else (self.reference, self.claimed)
 
     @cached_property
-    def _divisors(self) -> tuple[Node, ...]:
+    def _divisors(self) -> Formula:
         """Denominators that depend on sizes alone."""
         found = dict.fromkeys(
             node.inputs[-1] if node.operation == "divide" else node.inputs[0]
             for node in self._nodes
             if node.operation == "divide" or (node.operation == "power" and node.parameter < 0)
         )
-        return tuple(node for node in found if _depends_on_sizes(node))
+        divisors = tuple(_unspread(node) for node in found if _depends_on_sizes(node))
+        return Formula("denominators", {}, divisors, {})
 
     @cached_property
     def has_kinks(self) -> bool:
@@ -78,10 +86,13 @@ class Prepared:
         return tuple(found)
 
     @cached_property
-    def _places(self) -> tuple[tuple[Node, Size], ...]:
+    def _places(self) -> tuple[tuple[Formula, Size], ...]:
         """Indices that depend on sizes alone, and the size of the axis they index."""
         return tuple(
-            (node.inputs[1], node.inputs[0].shape[node.parameter])
+            (
+                Formula("indices", {}, (_unspread(node.inputs[1]),), {}),
+                node.inputs[0].shape[node.parameter],
+            )
             for node in self._nodes
             if node.operation == "gather" and _depends_on_sizes(node.inputs[1])
         )
@@ -117,12 +128,11 @@ class Prepared:
             if node.operation == "max" and node.inputs[0].shape[node.parameter].at(binding) == 0:
                 return False
         for place, size in self._places:
-            (found,) = evaluate_sizes(Formula("indices", {}, (place,), {}), binding)
+            (found,) = evaluate_sizes(place, binding)
             if np.any(found.value < 0) or np.any(found.value >= size.at(binding)):
                 return False
         # The value of an empty denominator array is no obstacle, a zero in it is.
-        denominators = Formula("denominators", {}, self._divisors, {})
-        return all(bool(np.all(e.value != 0)) for e in evaluate_sizes(denominators, binding))
+        return all(bool(np.all(e.value != 0)) for e in evaluate_sizes(self._divisors, binding))
 
 
 def _depends_on_sizes(node: Node) -> bool:
@@ -131,8 +141,7 @@ def _depends_on_sizes(node: Node) -> bool:
 
 def evaluate_sizes(formula: Formula, binding: Binding) -> tuple[Enclosure, ...]:
     """Values of a formula of sizes and literals; a zero denominator further down gives infinity."""
-    bare = Formula(formula.name, {}, tuple(_unspread(o) for o in formula.outputs), {})
-    return evaluate(bare, {}, binding)
+    return evaluate(formula, {}, binding)
 
 
 def _unspread(node: Node) -> Node:
@@ -299,23 +308,20 @@ def _wanted(
     format_: FloatFormat,
 ) -> tuple[Want, ...]:
     count = len(next(iter(batch.values())))
-    found = [evaluate(formula, batch, binding, dtypes=(format_,)) for formula in orders]
+    found = evaluate_all(orders, batch, binding, dtypes=(format_,))
 
     @cache
-    def wide(largest: float) -> list[tuple[Enclosure, ...]]:
+    def wide(largest: float) -> tuple[tuple[Enclosure, ...], ...]:
         roundings = float(max(rounding_count(formula) for formula in orders))
         reach = replace(format_, largest=largest)
-        return [
-            evaluate(formula, batch, binding, dtypes=(reach,), input_roundings=roundings)
-            for formula in orders
-        ]
+        return evaluate_all(orders, batch, binding, dtypes=(reach,), input_roundings=roundings)
 
     wants: list[Want] = []
     for k, reference in enumerate(found[0]):
         shape = (count, *reference.value.shape[1:])
         bounds = [order[k].bounds[format_.name] for order in found]
         bounds += [] if forward is None else [forward[k]]
-        error = np.broadcast_to(reference.error, shape)
+        error = _spread(reference.error, shape)
         allowed = _largest(bounds, shape) + error
 
         def widen(
@@ -324,13 +330,20 @@ def _wanted(
             found = [order[k].bounds[format_.name] for order in wide(largest)]
             return _largest(found, shape) + allowed
 
-        value = np.broadcast_to(reference.value, shape)
+        value = _spread(reference.value, shape)
         wants.append(Want(value, error, allowed, widen, format_.largest))
     return tuple(wants)
 
 
 def _largest(bounds: list[Array], shape: tuple[int, ...]) -> Array:
-    return np.maximum.reduce([np.broadcast_to(bound, shape) for bound in bounds])
+    first, *others = bounds
+    for other in others:
+        first = first if other is first else np.maximum(first, other)
+    return _spread(first, shape)
+
+
+def _spread(array: Array, shape: tuple[int, ...]) -> Array:
+    return array if array.shape == shape else np.broadcast_to(array, shape)
 
 
 def _forward_bounds(

@@ -4,6 +4,9 @@ The oracle is sympy on numbers of 80 digits, running the program itself; the pro
 numpy and torch, in both precisions, and no result may leave its bound.
 """
 
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -210,3 +213,20 @@ def test_indices_are_exact_in_every_precision():
     (found,) = evaluate(formula, {"x": np.ones((1, 5))}, {"n": 5}, dtypes=("float32",))
     np.testing.assert_array_equal(found.value[0], [-1, 2, 5, 8, 11])
     assert np.all(found.bounds["float32"] <= 11 * 2.0**-23 + 1e-30)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_determinants_far_from_one_stay_within_their_bound(size):
+    """numpy takes exp of the sum of the pivots' logarithms, which costs |log det| roundings."""
+    formula = trace(lambda a: array_namespace(a).linalg.det(a), {"a": (Size.of("n"), Size.of("n"))})
+    generator = np.random.default_rng(size)
+    far = 0.0
+    for _ in range(200):
+        pivots = generator.uniform(1, 2, size) * 10.0 ** generator.integers(-90, 90, size)
+        (found,) = evaluate(formula, {"a": np.diag(pivots)[None]}, {"n": size})
+        exact = math.prod(map(Fraction, pivots))
+        off = abs(Fraction(float(found.value[0])) - exact)
+        if np.isfinite(found.error[0]):
+            assert off <= Fraction(float(found.error[0]))
+            far = max(far, float(off / exact) * 2.0**53)
+    assert far > 20  # the inputs do show it

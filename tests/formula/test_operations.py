@@ -99,13 +99,16 @@ LEAVES = {
 }  # nothing below to differentiate in
 
 
+BY_THE_WALK = {"composite", "broadcast", "reshape", "einsum"}
+
+
 @pytest.mark.parametrize("operation", op.OPERATIONS)
 def test_every_operation_has_a_rule_of_every_kind(operation):
     assert (operation in derive.REVERSE) is (operation not in LEAVES)
     assert (operation in derive.FORWARD) is (operation not in LEAVES)
     assert operation in values.VALUES
-    # A composite's bound is that of what it stands for.
-    assert (operation in bounds.BOUNDS) is (operation != "composite")
+    # `rounding` moves bounds as it moves numbers, and opens composites; sums share their base.
+    assert (operation in bounds.BOUNDS) is (operation not in BY_THE_WALK)
     # A symbolic evaluation starts from given values of the inputs.
     assert (operation in symbolic._RULES) is (operation != "input")
 
@@ -165,6 +168,9 @@ NODES = {
     "cholesky": op.cholesky(op.matmul(X, op.transpose(X))),
     "composite": trace(softmax, {"X": (N, D)}).outputs[0],
 }
+
+
+BY_THE_WALK = {"composite", "broadcast", "reshape", "einsum"}
 
 
 @pytest.mark.parametrize("operation", op.OPERATIONS)

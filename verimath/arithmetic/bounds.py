@@ -20,24 +20,30 @@ from verimath.arithmetic.matrix_bounds import (
     solve_bound,
 )
 from verimath.arithmetic.operand import (
+    EXACT,
     Operand,
     Rule,
     gamma,
     is_certain,
     less,
+    most,
     product_of_bounds,
     rounded,
     settle,
+    sum_of_bounds,
+    within,
 )
 from verimath.arithmetic.values import (
     MOVES,
     Array,
     concatenate,
+    contracted,
     cumulative,
     equation_of,
     gather,
     nearest_float,
     scatter,
+    terms_of,
 )
 from verimath.dtypes import is_number
 from verimath.formula.graph import Node
@@ -59,7 +65,7 @@ def majorant(node: Node, x: list[Array], values: list[Array], binding: Binding) 
         case "power" if node.parameter > 0:
             return x[0] ** float(node.parameter)
         case "einsum":
-            return np.einsum(equation_of(node), *x)
+            return _contracted(node, *x)
         case "broadcast" | "reshape":
             return MOVES[node.operation](node, x[0], binding)
         case "function" if node.parameter in ("negative", "abs"):
@@ -91,7 +97,7 @@ def majorant(node: Node, x: list[Array], values: list[Array], binding: Binding) 
 
 def _exact(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
     if f.subnormals:
-        return np.zeros_like(scale)
+        return EXACT
     return np.where(scale < f.underflow, scale, 0.0)  # read as zero
 
 
@@ -123,18 +129,17 @@ def _size(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat
 
 def _add(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
     if node.kind == "integer":
-        return np.zeros_like(scale)
-    return rounded(scale, x[0].bound + x[1].bound, f)
+        return EXACT
+    return rounded(scale, sum_of_bounds(x[0].bound, x[1].bound), f)
 
 
 def _multiply(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
     if node.kind == "integer":
-        return np.zeros_like(scale)
+        return EXACT
     left, right = x
-    carried = (
-        product_of_bounds(left.magnitude, right.bound)
-        + product_of_bounds(right.magnitude, left.bound)
-        + product_of_bounds(left.bound, right.bound)
+    carried = sum_of_bounds(
+        product_of_bounds(left.largest, right.bound),
+        product_of_bounds(right.magnitude, left.bound),
     )
     exact = any(map(_is_power_of_two, node.inputs, x))
     return rounded(scale, carried, f, 0.0 if exact else 1.0)
@@ -151,7 +156,7 @@ def _is_power_of_two(node: Node, operand: Operand) -> bool:
     """Whether an operand is one literal (or size) that scales without rounding."""
     if _number(node) is None or not operand.value.size:
         return False
-    return np.frexp(abs(operand.value.flat[0]))[0] == 0.5 and not operand.bound.flat[0]
+    return math.frexp(abs(operand.value.flat[0]))[0] == 0.5 and not operand.bound.flat[0]
 
 
 def _divide(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
@@ -165,7 +170,7 @@ def _divide(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatForm
     bound = _quotient(above, below, scale, f, 2.0) + product_of_bounds(
         above.largest, f.underflow * _ONE
     )
-    return np.where(1 / below.largest <= f.largest, bound, np.inf)
+    return within(bound, 1 / below.largest, f.largest)
 
 
 _ONE = np.ones(())
@@ -174,28 +179,33 @@ _ONE = np.ones(())
 def _quotient(
     above: Operand, below: Operand, scale: Array, f: FloatFormat, roundings: float
 ) -> Array:
+    if below.exact:  # where it is zero, the quotient is no number
+        carried = EXACT if above.bound is EXACT else above.bound / below.magnitude
+        return rounded(scale, carried, f, roundings)
     least = less(np.abs(below.value), below.error)
     computed = less(np.abs(below.value), below.error + below.bound)
     ratio = above.magnitude / least + f.underflow
-    carried = (above.bound + product_of_bounds(ratio, below.bound)) / computed
+    carried = sum_of_bounds(above.bound, product_of_bounds(ratio, below.bound)) / computed
     bound = rounded(scale, carried, f, roundings)
-    return np.where((computed > 0) & ~np.isnan(bound), bound, np.inf)
+    # Where the bound is not a number, there is none: `settle` says so.
+    return bound if np.min(computed, initial=1.0) > 0 else np.where(computed > 0, bound, np.inf)
 
 
 def _power(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
     exponent: Fraction = node.parameter
     if exponent in (0, 1):
-        return x[0].bound * float(exponent)
+        # What has no value has no power either, not even of exponent 0.
+        return x[0].bound if exponent else np.where(np.isfinite(x[0].bound), 0.0, np.inf)
     if exponent > 0:
         return _raised(x[0], exponent, scale, f, 1.0 if exponent == 2 else POWER_ROUNDINGS)
     # Libraries take some of these as reciprocals, which meets underflow and overflow on its way.
     value = x[0].value ** float(-exponent)
-    own = Operand(x[0].value, x[0].error, x[0].error)
+    own = Operand(x[0].value, x[0].error, x[0].error, x[0].magnitude)
     error = _raised(own, -exponent, np.abs(value), FLOAT64, POWER_ROUNDINGS)
     bound = _raised(x[0], -exponent, np.abs(value), f, POWER_ROUNDINGS)
-    error = settle(error, value, None, FLOAT64)
-    below = Operand(value, error, settle(bound, value, error, f))
-    one = Operand(_ONE, 0 * _ONE, 0 * _ONE)
+    error = settle(error, np.abs(value), None, FLOAT64)
+    below = Operand(value, error, settle(bound, np.abs(value) + error, error, f))
+    one = Operand(_ONE, EXACT, EXACT)
     return _quotient(one, below, scale, f, 1.0)
 
 
@@ -205,7 +215,8 @@ def _raised(
     """x^k for k > 0: as a product (k - 1 roundings), or by a function that rounds k, too."""
     k, off = float(exponent), x.error + x.bound
     if exponent.denominator == 1:
-        carried = k * product_of_bounds(x.largest ** (k - 1), x.bound)
+        exact = x.bound is EXACT
+        carried = EXACT if exact else k * product_of_bounds(x.largest ** (k - 1), x.bound)
         return rounded(scale, carried, f, max(k - 1, roundings))
     least = np.maximum(x.least, 0.0)
     steepest = (x.largest if k > 1 else least) ** (k - 1)
@@ -281,6 +292,19 @@ def _exp_carries(x: Operand) -> Array:
     )
 
 
+_SMALL = 2.0**-10
+
+
+def _exp_carries_little(x: Operand, scale: Array) -> Array:
+    """The same where error and bound are small, from the value that is there already.
+
+    e^(v+e) <= e^v (1 + 2 e) and e^B - 1 <= B (1 + B); the value is e^v within 2^-40 or underflow.
+    """
+    top = scale * (1 + 2.0**-40) + FLOAT64.underflow
+    slope = top if x.error is EXACT else top * (1 + 2 * x.error)
+    return slope * (x.bound * (1 + x.bound))
+
+
 def _tan_carries(x: Operand) -> Array:
     """1 + tan^2 at the steeper end, where no pole lies between."""
     off = (x.error + x.bound) * (1 + 2.0**-40)
@@ -290,38 +314,45 @@ def _tan_carries(x: Operand) -> Array:
     return _carried_by(np.where(between, slope * (1 + 2.0**-20), np.inf), x)
 
 
-_ZERO = Operand(np.zeros(()), np.zeros(()), np.zeros(()))
+_ZERO = Operand(np.zeros(()), EXACT, EXACT)
 
 
 def _function(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
-    carried = _FUNCTION_CARRIES[node.parameter](x[0])
+    # Beyond its domain a function has no value, and so no bound.
+    if x[0].exact:
+        carried = EXACT
+    elif node.parameter == "exp" and most(x[0].bound) < _SMALL and most(x[0].error) < _SMALL:
+        carried = _exp_carries_little(x[0], scale)
+    else:
+        carried = _FUNCTION_CARRIES[node.parameter](x[0])
     known = f.function(node.parameter)
     if not known.roundoffs:
         return carried
     bound = rounded(scale, carried, f, known.roundoffs) + known.absolute
+    if math.isinf(known.reach):
+        return bound
     return np.where(scale + bound < known.reach, bound, np.inf)
 
 
-def _einsum(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
-    subscripts = node.parameter
-    sizes = {
-        index: axis.at(b)
-        for indices, child in zip(subscripts.operands, node.inputs, strict=True)
-        for index, axis in zip(indices, child.shape, strict=True)
-    }
-    terms = math.prod(n for index, n in sizes.items() if index not in subscripts.output)
-    equation = equation_of(node)
+def base_of(node: Node, magnitudes: list[Array]) -> Array | None:
+    """The sum of products of magnitudes that an einsum's bounds have in common in all formats."""
+    return _contracted(node, *magnitudes) if node.operation == "einsum" else None
+
+
+def einsum_bound(node: Node, scale: Array, x: list[Operand], f: FloatFormat, base: Array) -> Array:
+    """The bound of a sum of products whose `base_of` is known."""
+    terms = terms_of(node, [operand.value.shape[1:] for operand in x])
     if len(x) == 2 and (f.factor_roundoff or f.factor_underflow):
         x = [_as_factor(operand, f) for operand in x]
-    upper = np.fmax(np.einsum(equation, *(operand.largest for operand in x)), scale)
-    carried = np.zeros_like(upper)
-    if any(np.any(operand.bound) for operand in x):
-        carried = _carried(equation, x)
+    # S(|x| + B) - S(|x|), expanded so that nothing cancels.
+    carried = _carried(node, x)
+    upper = np.fmax(sum_of_bounds(base, carried), scale)
     held = f.accumulator(len(x)) if terms > 1 else f
     relative = gamma(max(terms + len(x) - 2, 0), held)
-    bound = carried + relative * upper + (1 + relative) * terms * (len(x) - 1) * held.underflow
+    lost = (1 + relative) * terms * (len(x) - 1) * held.underflow
+    bound = sum_of_bounds(carried, relative * upper + lost)
     # A partial sum may overflow where the sum does not; NaN is 0 times infinity.
-    bound = np.where(upper + bound <= held.largest, bound, np.inf)
+    bound = within(bound, upper + bound, held.largest)
     return bound if held is f else rounded(scale, bound, f)
 
 
@@ -329,23 +360,29 @@ def _as_factor(x: Operand, f: FloatFormat) -> Operand:
     """An operand as a matrix product reads it: shortened (TF32), without subnormal numbers."""
     largest = x.largest
     off = f.factor_roundoff * largest + np.where(largest > 0, f.factor_underflow, 0.0)
-    return Operand(x.value, x.error, x.bound + off)
+    return Operand(x.value, x.error, x.bound + off, x.magnitude)
 
 
-def _carried(equation: str, x: list[Operand]) -> Array:
-    """S(|x| + B) - S(|x|), expanded so that nothing cancels."""
+def _carried(node: Node, x: list[Operand]) -> Array:
+    if all(operand.bound is EXACT for operand in x):
+        return EXACT
     if len(x) == 1:
-        return np.einsum(equation, x[0].bound)
+        return _contracted(node, x[0].bound)
     left, right = x
-    return (
-        np.einsum(equation, left.magnitude, right.bound)
-        + np.einsum(equation, left.bound, right.magnitude)
-        + np.einsum(equation, left.bound, right.bound)
-    )
+    parts: list[Array] = []
+    if right.bound is not EXACT:
+        parts.append(_contracted(node, left.largest, right.bound))
+    if left.bound is not EXACT:
+        parts.append(_contracted(node, left.bound, right.magnitude))
+    return sum_of_bounds(*parts)
 
 
-def _moved(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
-    return MOVES[node.operation](node, x[0].bound, b)
+def _contracted(node: Node, *x: Array) -> Array:
+    """A sum of products of bounds, in which 0 times infinity is not a number."""
+    # A library's matrix product may skip the zeros of a factor.
+    if all(most(a) < np.inf for a in x):
+        return contracted(node, list(x))
+    return np.einsum(equation_of(node), *x)
 
 
 # --- choices --------------------------------------------------------------------------------
@@ -381,12 +418,16 @@ def _maximum(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFor
 
 
 def _max(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
+    if x[0].bound is EXACT:
+        return EXACT
     axis = node.parameter + 1
     return np.max(np.where(_candidates(x[0], axis), x[0].bound, 0.0), axis=axis)
 
 
 def _candidates(x: Operand, axis: int) -> NDArray[np.bool_]:
     """The elements that may be the largest, exactly or in the format."""
+    if x.exact:
+        return x.value >= np.max(x.value, axis=axis, keepdims=True)
     value, room = np.broadcast_arrays(x.value, x.error + x.bound)
     surely = np.max(value - room, axis=axis, keepdims=True)
     return ~(value + room < surely)
@@ -472,9 +513,6 @@ BOUNDS: dict[str, Rule] = {
     "divide": _divide,
     "power": _power,
     "function": _function,
-    "einsum": _einsum,
-    "broadcast": _moved,
-    "reshape": _moved,
     "index": _exact,
     "convert": _convert,
     "compare": _compare,

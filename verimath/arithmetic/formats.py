@@ -47,6 +47,14 @@ def documented(function: str, dtype: str) -> FunctionError:
             return FunctionError(roundoffs)
 
 
+def _worse(one: FunctionError, other: FunctionError) -> FunctionError:
+    return FunctionError(
+        max(one.roundoffs, other.roundoffs),
+        max(one.absolute, other.absolute),
+        min(one.reach, other.reach),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class FloatFormat:
     """A binary floating-point format as one library computes in it.
@@ -84,6 +92,14 @@ class FloatFormat:
     def for_functions(self, names: Collection[str]) -> "FloatFormat":
         """What formulas with these functions alone need of it: equal where only others differ."""
         return replace(self, functions=tuple(pair for pair in self.functions if pair[0] in names))
+
+    def joint(self, other: "FloatFormat") -> "FloatFormat | None":
+        """A format for both libraries, if they differ in their functions alone."""
+        if replace(self, functions=()) != replace(other, functions=()):
+            return None
+        names = [name for name, _ in (*self.functions, *other.functions)]
+        worse = {n: _worse(self.function(n), other.function(n)) for n in names}
+        return replace(self, functions=tuple(worse.items()))
 
     @property
     def in_itself(self) -> "FloatFormat":

@@ -5,7 +5,8 @@ least |L||U| in whatever order rows are pivoted, D what the operands carry, and 
 the backward error of a solution (theorem 9.4):
 
     |X^ - X| <= (I - Z E)^-1 Z (D_B + E |X|)
-    |det^ / det - 1| <= prod_i (1 + sum_j (Z E)_ij) (1 + gamma_n) - 1, with gamma_n W in E
+    |det^ / det - 1| <= prod_i (1 + sum_j (Z E)_ij) (1 + gamma_n) e^l - 1, with gamma_n W in E
+        and l = (n + 8) u sum_i (|log |u_ii|| + 1), for libraries that add the pivots' logarithms
     |L^ - L|_ij <= |L_i|_2 d / (sqrt(2) (1 - d)), d = |L^-1 E L^-T|_F (theorems 10.3 and 10.8)
 
 W takes the largest element of each column of |L||U|, twice: partial pivoting bounds the multipliers
@@ -24,11 +25,11 @@ from verimath.shapes import Binding
 _LARGEST_GROWTH = 2.0
 
 
-def growth(a: Array) -> tuple[Array, Array]:
-    """W, and the largest that a partial product of pivots gets; a of shape (..., n, n)."""
+def growth(a: Array) -> tuple[Array, Array, Array]:
+    """W, the largest partial product of pivots, the sum of their |log|; a of shape (..., n, n)."""
     lu, n = np.array(a), a.shape[-1]
     lower = np.zeros_like(lu)
-    pivots = np.ones(lu.shape[:-2])
+    pivots, logarithms = np.ones(lu.shape[:-2]), np.zeros(lu.shape[:-2])
     for k in range(n):
         best = np.argmax(np.abs(lu[..., k:, k]), axis=-1)[..., None, None] + k
         for rows in (lu, lower):
@@ -37,12 +38,13 @@ def growth(a: Array) -> tuple[Array, Array]:
             rows[..., k : k + 1, :] = chosen
         pivot = lu[..., k, k]
         pivots = pivots * np.maximum(np.abs(pivot), 1.0)
+        logarithms = logarithms + np.abs(np.log(np.abs(pivot)))
         factors = lu[..., k + 1 :, k] / np.where(pivot == 0, 1.0, pivot)[..., None]
         lower[..., k + 1 :, k], lower[..., k, k] = factors, 1.0
         lu[..., k + 1 :, :] -= factors[..., None] * lu[..., k : k + 1, :]
     product = np.abs(lower) @ np.abs(np.triu(lu))
     column = np.max(product, axis=-2, keepdims=True, initial=0.0)
-    return _LARGEST_GROWTH * np.broadcast_to(column, a.shape), pivots
+    return _LARGEST_GROWTH * np.broadcast_to(column, a.shape), pivots, logarithms
 
 
 def _inverse_magnitude(a: Array) -> Array:
@@ -79,7 +81,7 @@ def solve_bound(node: Node, scale: Array, x: list[Operand], b: Binding, f: Float
     """The error of a solution X of A X = B."""
     a, right = x
     n = a.value.shape[-1]
-    z, (w, _) = _inverse_magnitude(a.value), growth(a.value)
+    z, (w, *_) = _inverse_magnitude(a.value), growth(a.value)
     value = one_by_one(np.linalg.solve, a.value, right.value)
     own = _finite(z @ (gamma(3 * n, FLOAT64) * w @ np.abs(value)))
     exact = np.abs(value) + own
@@ -93,27 +95,35 @@ def solve_bound(node: Node, scale: Array, x: list[Operand], b: Binding, f: Float
         np.broadcast_to(right.error, right.value.shape),
         exact,
     )
-    bound = computed + moved + (own if f.name == "float64" else 0.0) + n * f.underflow
+    # In float64 our own value is one of those that `computed` speaks of.
+    bound = computed + moved + n * f.underflow
     return _finite(np.where(np.sum(w, axis=(-1, -2), keepdims=True) <= f.largest, bound, np.inf))
 
 
 def determinant_bound(
     node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat
 ) -> Array:
-    """The error of a determinant as the product of the pivots."""
+    """The error of a determinant as the product of the pivots, or as exp of their logarithms' sum.
+
+    numpy takes the second way: n logarithms, n - 1 sums and an exponential, each within 8 u.
+    """
     (a,) = x
     n = a.value.shape[-1]
-    z, (w, largest) = _inverse_magnitude(a.value), growth(a.value)
+    z, (w, largest, logarithms) = _inverse_magnitude(a.value), growth(a.value)
 
     def relative(e: Array, roundings: float) -> Array:
         logs = np.sum(np.log1p(np.sum(z @ e, axis=-1)), axis=-1)
         return np.expm1(logs + np.log1p(roundings))
 
-    own = relative(gamma(n, FLOAT64) * w, gamma(n, FLOAT64))
+    def computed(e: Array, format_: FloatFormat) -> Array:
+        through_logarithms = (n + 8) * format_.roundoff * (logarithms + n + 1)
+        return np.expm1(np.log1p(relative(e, gamma(n, format_))) + through_logarithms)
+
+    own = computed(gamma(n, FLOAT64) * w, FLOAT64)
     exact = np.abs(np.linalg.det(a.value)) * (1 + 2 * own)
-    computed = relative(_off(a) + gamma(n, f) * (w + _off(a)), gamma(n, f))
+    there = computed(_off(a) + gamma(n, f) * (w + _off(a)), f)
     moved = relative(np.broadcast_to(a.error, a.value.shape), 0.0)
-    bound = exact * (computed + moved + own) + n * f.underflow * largest
+    bound = exact * (there + moved) + n * f.underflow * largest
     return _finite(np.where((own < 0.5) & (largest <= f.largest), bound, np.inf))
 
 
@@ -135,7 +145,7 @@ def cholesky_bound(node: Node, scale: Array, x: list[Operand], b: Binding, f: Fl
     own = off(gamma(n + 1, FLOAT64) * product * widened)
     computed = off(_off(a) + gamma(n + 1, f) * (product * widened + _off(a)))
     moved = off(np.broadcast_to(a.error, a.value.shape))
-    bound = rows * (1 + own) * (computed + moved + own) + n * f.underflow
+    bound = rows * (1 + own) * (computed + moved) + n * f.underflow
     return np.where(np.tri(n) > 0, _finite(bound), 0.0)
 
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,23 +19,38 @@ _SAFETY = 1 + 2.0**-20
 _SLACK = 2.0**-40
 
 
-@dataclass(frozen=True, slots=True)
-class Operand:
-    """What a rule sees of an input in one format: its float64 value, that value's error, and B."""
+# No error at all, of an array of any shape: rules pass it on by identity and compute nothing.
+EXACT: Array = np.zeros(1)
+EXACT.setflags(write=False)
 
-    value: Array
-    error: Array
-    bound: Array
+
+class Operand:
+    """What a rule sees of an input in one format: its float64 value, that value's error, and B.
+
+    `magnitude` is |value| + error, at least the exact magnitude.
+    """
+
+    __slots__ = ("_largest", "bound", "error", "magnitude", "value")
+
+    def __init__(
+        self, value: Array, error: Array, bound: Array, magnitude: Array | None = None
+    ) -> None:
+        self.value, self.error, self.bound = value, error, bound
+        self.magnitude = np.abs(value) + error if magnitude is None else magnitude
+        self._largest: Array | None = None
 
     @property
-    def magnitude(self) -> Array:
-        """M, at least the exact magnitude."""
-        return np.abs(self.value) + self.error
+    def exact(self) -> bool:
+        """Whether the float64 value, and the format's, are known to be the exact one."""
+        return self.bound is EXACT and self.error is EXACT
 
     @property
     def largest(self) -> Array:
         """At least the magnitude that the format may see."""
-        return self.magnitude + self.bound
+        if self._largest is None:
+            exact = self.bound is EXACT
+            self._largest = self.magnitude if exact else self.magnitude + self.bound
+        return self._largest
 
     @property
     def least(self) -> Array:
@@ -44,12 +58,34 @@ class Operand:
         return less(self.value, self.error + self.bound)
 
 
-def settle(bound: Array, value: Array, error: Array | None, format_: FloatFormat) -> Array:
-    """Widen by the safety factor; no bound where the number may overflow the format."""
+def settle(bound: Array, magnitude: Array, error: Array | None, format_: FloatFormat) -> Array:
+    """Widen by the safety factor; no bound where the number may overflow the format.
+
+    `magnitude` is at least the exact one; for the bound that is the error of the value itself
+    (`error` is None) it is that of the value.
+    """
+    largest = format_.largest
+    if bound is EXACT:
+        if most(magnitude) <= largest:
+            return EXACT
+        return np.where(magnitude <= largest, 0.0, np.inf)
     bound = bound * _SAFETY
-    magnitude = np.abs(value) + (bound if error is None else error)
-    hopeless = ~(magnitude + bound <= format_.largest)
-    return np.where(hopeless, np.inf, bound)
+    times = 1 if error is not None else 2
+    if most(magnitude) + times * most(bound) <= largest:
+        return bound
+    return np.where(magnitude + times * bound <= largest, bound, np.inf)
+
+
+def most(x: Array) -> float:
+    """The largest of the magnitudes in an array, 0 without any; NaN if one is not a number."""
+    return float(np.maximum.reduce(x, axis=None, initial=0.0))
+
+
+def within(bound: Array, reached: Array, largest: float) -> Array:
+    """The bound, infinite where `reached` exceeds the largest number or is not a number."""
+    if most(reached) <= largest:
+        return bound
+    return np.where(reached <= largest, bound, np.inf)
 
 
 def less(a: Array, b: Array) -> Array:
@@ -68,19 +104,38 @@ def gamma(roundings: float, format_: FloatFormat) -> float:
 
 def rounded(scale: Array, carried: Array, format_: FloatFormat, roundings: float = 1.0) -> Array:
     """The carried error, plus that of rounding a result of this size so many times."""
+    relative = gamma(roundings, format_)
+    own = relative * scale + max(roundings, 1.0) * format_.underflow
+    if carried is EXACT:
+        return own
     # The exact result may exceed the float64 one by about what is carried.
-    relative = gamma(roundings, format_) * (scale + 2 * carried)
-    return carried + relative + max(roundings, 1.0) * format_.underflow
+    return carried * (1 + 2 * relative) + own
 
 
 def product_of_bounds(a: Array, b: Array) -> Array:
     """A * b for bounds, with 0 * inf = inf: nothing is known then."""
+    if a is EXACT or b is EXACT:
+        return EXACT
     result = a * b
-    return np.where(np.isnan(result), np.inf, result)
+    return (
+        np.where(np.isnan(result), np.inf, result)
+        if np.isnan(np.max(result, initial=0))
+        else result
+    )
+
+
+def sum_of_bounds(*bounds: Array) -> Array:
+    """A sum of bounds; nothing is added for what is exact."""
+    first, *others = [bound for bound in bounds if bound is not EXACT] or [EXACT]
+    for other in others:
+        first = first + other
+    return first
 
 
 def is_certain(a: Operand, b: Operand) -> NDArray[np.bool_]:
     """Whether a < b, a = b or a > b comes out in the format as it does exactly."""
+    if a.exact and b.exact:
+        return np.ones(np.broadcast_shapes(a.value.shape, b.value.shape), dtype=np.bool_)
     room = a.error + a.bound + b.error + b.bound
     return (room == 0) | (less(np.abs(a.value - b.value), room) > 0)
 

@@ -19,16 +19,26 @@ Arrays carry one leading axis more than their node: a batch of evaluations at on
 broadcasts). Input arrays are exact: every float is.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from verimath.arithmetic.bounds import BOUNDS, LEAVES, ROUNDING, majorant
+from verimath.arithmetic.bounds import (
+    BOUNDS,
+    LEAVES,
+    ROUNDING,
+    base_of,
+    einsum_bound,
+    majorant,
+)
 from verimath.arithmetic.formats import FloatFormat, formats_of
 from verimath.arithmetic.functions import own_float64
-from verimath.arithmetic.operand import Operand, settle
-from verimath.arithmetic.values import VALUES, Array
+from verimath.arithmetic.merged import Merged, Step, merged
+from verimath.arithmetic.operand import EXACT, Operand, settle
+from verimath.arithmetic.values import VALUES, Array, equation_of, is_transposition
 from verimath.formula.graph import Formula, Node, topological
 from verimath.shapes import Binding
 
@@ -43,12 +53,6 @@ class Enclosure:
     value: Array
     error: Array
     bounds: dict[str, Array]
-
-    @property
-    def sharp(self) -> "Enclosure":
-        """The value without any error."""
-        nothing = np.zeros_like(self.value)
-        return Enclosure(self.value, nothing, dict.fromkeys(self.bounds, nothing))
 
 
 def evaluate(
@@ -75,24 +79,113 @@ def evaluate(
 
     `weights` are choices of subgradients: arrays for nodes, NaN where nothing is chosen.
     """
-    used = functions_of(formula)
-    own = own_float64().for_functions(used)
+    walk = _walk_of((formula,), binding, tuple(dtypes), input_roundings)
+    chosen = {walk.graph.places[node]: array for node, array in (weights or {}).items()}
+    with np.errstate(all="ignore"):
+        (found,) = walk.run(inputs, chosen)
+    return found
+
+
+def evaluate_all(
+    formulas: tuple[Formula, ...],
+    inputs: Mapping[str, Array],
+    binding: Binding,
+    *,
+    dtypes: Iterable[str | FloatFormat] = (),
+    input_roundings: float = 0.0,
+) -> tuple[tuple[Enclosure, ...], ...]:
+    """`evaluate` for several formulas of the same inputs, what they share computed once."""
+    walk = _walk_of(formulas, binding, tuple(dtypes), input_roundings)
+    with np.errstate(all="ignore"):
+        return walk.run(inputs, {})
+
+
+_POSITIVE = frozenset({"exp", "abs"})  # whose values are magnitudes
+_KEPT = 256  # walks, each with the arrays that depend on sizes alone
+_Given = tuple[tuple[str | FloatFormat, ...], FloatFormat, float]
+_walks: OrderedDict[Any, list[tuple[_Given, "_Walk"]]] = OrderedDict()
+
+
+def _walk_of(
+    formulas: tuple[Formula, ...],
+    binding: Binding,
+    dtypes: tuple[str | FloatFormat, ...],
+    input_roundings: float,
+) -> "_Walk":
+    """The walk for these sizes and formats; made once, for constants don't change."""
+    key, given = (formulas, *binding.items()), (dtypes, own_float64(), input_roundings)
+    found = _walks.setdefault(key, [])
+    for known, walk in found:
+        if known == given:
+            return walk
+    used = frozenset[str]().union(*map(functions_of, formulas))
+    own = given[1].for_functions(used)
     formats = [f.for_functions(used) for f in formats_of((own, *dtypes)).values()]
+    # A float64 with other functions is bounded together with the oracle's, by the worse of each.
+    joint = own.joint(formats[0])
+    if joint is not None:
+        own, formats = joint, [joint, *formats[1:]]
     if input_roundings:
         own, formats = own.in_itself, [format_.in_itself for format_ in formats]
-    walk = _Walk(inputs, binding, own, formats, input_roundings, weights or {})
-    with np.errstate(all="ignore"):
-        found = walk.through(formula.outputs, {})
-    return tuple(enclosure for enclosure, _ in found)
+    walk = _Walk(merged(formulas), dict(binding), own, tuple(formats), input_roundings)
+    found.append((given, walk))
+    while len(_walks) > _KEPT:
+        _walks.popitem(last=False)
+    return walk
 
 
-# A node's value and bounds, and the scale of its roundings (its magnitude, or its majorant).
-_Known = tuple[Enclosure, Array]
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A step's value, the scale of its roundings (its magnitude, or its majorant), its bounds.
+
+    `magnitude` is at least the exact one, `bounds` are in the order of the formats.
+    """
+
+    value: Array
+    scale: Array
+    magnitude: Array
+    error: Array
+    bounds: tuple[Array, ...]
+
+    @property
+    def sharp(self) -> "_Known":
+        """The value without any error."""
+        bounds = tuple(EXACT for _ in self.bounds)
+        return replace(self, magnitude=np.abs(self.value), error=EXACT, bounds=bounds)
+
+    @property
+    def negative(self) -> "_Known":
+        """The same with the other sign, which costs no rounding."""
+        return replace(self, value=-self.value)
+
+    def chosen(self, weights: Array) -> "_Known":
+        """With these numbers, which are exact, where they are numbers."""
+        free = np.isnan(weights)
+
+        def bound(x: Array) -> Array:
+            return x if x is EXACT else np.where(free, x, 0.0)
+
+        value = np.where(free, self.value, weights)
+        scale = np.where(free, self.scale, np.abs(weights))
+        magnitude = np.where(free, self.magnitude, np.abs(weights))
+        error = bound(self.error)
+        bounds = tuple(error if b is self.error else bound(b) for b in self.bounds)
+        return _Known(value, scale, magnitude, error, bounds)
+
+    def moved(self, move: Callable[[Array], Array]) -> "_Known":
+        """The same elements elsewhere; arrays that are one object stay one."""
+        value = move(self.value)
+        scale = move(self.scale)
+        magnitude = scale if self.magnitude is self.scale else move(self.magnitude)
+        error = move(self.error)
+        bounds = tuple(error if b is self.error else move(b) for b in self.bounds)
+        return _Known(value, scale, magnitude, error, bounds)
 
 
 _DECISIONS = frozenset({"compare", "subgradient"})
 _LEAVES = ("input", "index", "delta")
-_EXACT = frozenset({*_LEAVES, "max", "maximum", "gather", "concatenate", "broadcast", "reshape"})
+_EXACT_MOVES = ("max", "maximum", "gather", "concatenate", "broadcast", "reshape")
+_STAYS_EXACT = frozenset({*_LEAVES, *_EXACT_MOVES})
 
 
 def _stays_exact(node: Node) -> bool:
@@ -108,90 +201,182 @@ def _stays_exact(node: Node) -> bool:
         case "einsum":
             return len(node.inputs) == 1 and len(node.inputs[0].shape) == len(node.shape)
         case other:
-            return other in _EXACT
+            return other in _STAYS_EXACT
 
 
-@dataclass(frozen=True, slots=True)
 class _Walk:
-    """One evaluation: what all its nodes share."""
+    """Steps at fixed sizes in fixed formats; what depends on nothing else is known."""
 
-    inputs: Mapping[str, Array]
-    binding: Binding
-    own: FloatFormat
-    formats: Sequence[FloatFormat]
-    input_roundings: float
-    weights: Mapping[Node, Array]
+    def __init__(
+        self,
+        graph: Merged,
+        binding: Binding,
+        own: FloatFormat,
+        formats: tuple[FloatFormat, ...],
+        input_roundings: float,
+    ) -> None:
+        self.graph, self.binding = graph, binding
+        self.own, self.input_roundings = own, input_roundings
+        self.formats = tuple(own if format_ == own else format_ for format_ in formats)
+        self.shapes = [tuple(n.at(binding) for n in step.node.shape) for step in graph.steps]
+        self.varying = [(k, step) for k, step in enumerate(graph.steps) if step.varies]
+        self.exact: set[int] = set()
+        for place, step in enumerate(graph.steps):
+            if _stays_exact(step.node) and all(k in self.exact for k in step.below):
+                self.exact.add(place)
+        self.fixed: dict[int, _Known] = {}
+        with np.errstate(all="ignore"):
+            for place, step in enumerate(graph.steps):
+                if not step.varies:
+                    self.fixed[place] = _known_exact(self._step(place, step, self.fixed, {}))
 
-    def through(self, outputs: tuple[Node, ...], given: Mapping[Node, _Known]) -> list[_Known]:
-        known = dict(given)
-        exact: set[Node] = set()
-        for node in topological(outputs):
-            if _stays_exact(node) and all(x in exact for x in node.inputs):
-                exact.add(node)
-            if node not in known:
-                below = [known[child] for child in node.inputs]
-                if node.operation in _DECISIONS and all(x in exact for x in node.inputs):
-                    below = [(enclosure.sharp, scale) for enclosure, scale in below]
-                step = self._composite if node.operation == "composite" else self._operation
-                known[node] = step(node, below)
-        return [known[output] for output in outputs]
+    def run(
+        self, inputs: Mapping[str, Array], weights: Mapping[int, Array]
+    ) -> tuple[tuple[Enclosure, ...], ...]:
+        known = dict(self.fixed)
+        for place, step in self.varying:
+            known[place] = self._step(place, step, known, inputs)
+            if place in weights:
+                known[place] = known[place].chosen(weights[place])
+        return tuple(
+            tuple(self._enclosure(place, known[place]) for place in places)
+            for places in self.graph.outputs
+        )
 
-    def _operation(self, node: Node, below: list[_Known]) -> _Known:
-        children = [enclosure for enclosure, _ in below]
-        numbers = [c.value for c in children]
-        value = VALUES[node.operation](node, numbers, self.binding, self.inputs)
-        chosen = self.weights.get(node)
-        if chosen is not None:
-            value = np.where(np.isnan(chosen), value, chosen)
-        scale = np.abs(value)
+    def _enclosure(self, place: int, known: _Known) -> Enclosure:
+        full = self._full(place, known)
+        shape = full.value.shape
+
+        def shown(bound: Array) -> Array:
+            return np.zeros(shape) if bound is EXACT else bound
+
+        error = shown(full.error)
+        bounds = {
+            f.name: error if b is full.error else shown(b)
+            for f, b in zip(self.formats, full.bounds, strict=True)
+        }
+        return Enclosure(full.value, error, bounds)
+
+    def _full(self, place: int, known: _Known) -> _Known:
+        """With every axis as long as its node says."""
+        shape = self.shapes[place]
+
+        for x in (known.value, known.scale, known.magnitude, known.error, *known.bounds):
+            if x is not EXACT and x.shape[1:] != shape:
+                return known.moved(lambda x: x if x is EXACT else _repeated(x, shape))
+        return known
+
+    def _step(
+        self, place: int, step: Step, known: Mapping[int, _Known], inputs: Mapping[str, Array]
+    ) -> _Known:
+        match step.node.operation:
+            case "composite":
+                return self._composite([known[k] for k in step.below])
+            case "broadcast":
+                return self._broadcast(place, known[step.below[0]])
+            case "reshape":
+                shape = self.shapes[place]
+                full = self._full(step.below[0], known[step.below[0]])
+                return full.moved(lambda x: x if x is EXACT else x.reshape((len(x), *shape)))
+            case "einsum" if is_transposition(step.node):
+                full = self._full(step.below[0], known[step.below[0]])
+                return full.moved(
+                    lambda x: x if x is EXACT else np.einsum(equation_of(step.node), x)
+                )
+            case "function" if step.node.parameter == "negative":
+                return known[step.below[0]].negative
+            case _:
+                below = [known[k] for k in step.below]
+                if step.node.operation in _DECISIONS and self.exact.issuperset(step.below):
+                    below = [x.sharp for x in below]
+                if not step.elementwise:
+                    below = [self._full(k, x) for k, x in zip(step.below, below, strict=True)]
+                return self._operation(step.node, below, inputs)
+
+    def _broadcast(self, place: int, known: _Known) -> _Known:
+        """Leading axes of length 1 are enough; they are repeated where that matters."""
+        lead = (1,) * (len(self.shapes[place]) - (known.value.ndim - 1))
+        if not lead:
+            return known
+        return known.moved(lambda x: x if x is EXACT else x.reshape((len(x), *lead, *x.shape[1:])))
+
+    def _operation(self, node: Node, below: list[_Known], inputs: Mapping[str, Array]) -> _Known:
+        numbers = [c.value for c in below]
+        value = VALUES[node.operation](node, numbers, self.binding, inputs)
+        positive = node.operation == "function" and node.parameter in _POSITIVE
+        size = scale = value if positive else np.abs(value)
         if self.input_roundings:
-            above = majorant(node, [scale for _, scale in below], numbers, self.binding)
+            above = majorant(node, [c.scale for c in below], numbers, self.binding)
             scale = np.fmax(scale, above)
-        operands = [Operand(c.value, c.error, c.error) for c in children]
-        error = self._settled(node, value, scale, self.own, None, operands)
-        bounds: dict[str, Array] = {}
-        for format_ in self.formats:
-            same = all(c.bounds[format_.name] is c.error for c in children)
-            if format_ == self.own and same:
-                bounds[format_.name] = error
-                continue
-            operands = [Operand(c.value, c.error, c.bounds[format_.name]) for c in children]
-            bounds[format_.name] = self._settled(node, value, scale, format_, error, operands)
-        return Enclosure(value, error, bounds), scale
+        base = base_of(node, [c.magnitude for c in below])
+        operands = [Operand(c.value, c.error, c.error, c.magnitude) for c in below]
+        error = self._settled(node, size, scale, self.own, None, operands, base)
+        magnitude = size if error is EXACT else size + error
+        bounds: list[Array] = []
+        for k, format_ in enumerate(self.formats):
+            if format_ is self.own:
+                for c in below:
+                    if c.bounds[k] is not c.error:
+                        break
+                else:
+                    bounds.append(error)
+                    continue
+            operands = [Operand(c.value, c.error, c.bounds[k], c.magnitude) for c in below]
+            bounds.append(self._settled(node, magnitude, scale, format_, error, operands, base))
+        scale = magnitude if scale is size and error is EXACT else scale
+        return _Known(value, scale, magnitude, error, tuple(bounds))
 
     def _settled(
         self,
         node: Node,
-        value: Array,
+        magnitude: Array,
         scale: Array,
         format_: FloatFormat,
         error: Array | None,
         operands: list[Operand],
+        base: Array | None,
     ) -> Array:
-        bound = BOUNDS[node.operation](node, scale, operands, self.binding, format_)
-        if node in self.weights:
-            bound = np.where(np.isnan(self.weights[node]), bound, 0.0)
+        if base is not None:
+            bound = einsum_bound(node, scale, operands, format_, base)
+        else:
+            bound = BOUNDS[node.operation](node, scale, operands, self.binding, format_)
         # Labels and masks are not numbers that a rearrangement could have rounded.
-        if node.operation in LEAVES and node.kind == "real":
-            bound = bound + self.input_roundings * format_.roundoff * np.abs(value)
-        return settle(bound, value, error, format_)
+        if self.input_roundings and node.operation in LEAVES and node.kind == "real":
+            bound = bound + self.input_roundings * format_.roundoff * np.abs(magnitude)
+        return settle(bound, magnitude, error, format_)
 
-    def _composite(self, node: Node, below: list[_Known]) -> _Known:
+    def _composite(self, orders: list[_Known]) -> _Known:
         """The value by the first order of evaluation, the largest bound over all of them."""
-        given = dict(zip(node.parameter.inputs, below, strict=True))
-        found = [self.through((order,), given)[0] for order in node.parameter.orders]
-        bounds = {
-            format_.name: _largest([enclosure.bounds[format_.name] for enclosure, _ in found])
-            for format_ in self.formats
-        }
+        first, *others = orders
+        if not others:
+            return first
+        bounds = tuple(
+            _largest(list(each)) for each in zip(*(o.bounds for o in orders), strict=True)
+        )
+        scale = _largest([order.scale for order in orders])
         # The value is that of the first order, and so is its error.
-        first, _ = found[0]
-        scale = _largest([scale for _, scale in found])
-        return Enclosure(first.value, first.error, bounds), scale
+        return _Known(first.value, scale, first.magnitude, first.error, bounds)
+
+
+def _repeated(x: Array, shape: tuple[int, ...]) -> Array:
+    return np.broadcast_to(x, (len(x), *shape))
 
 
 def _largest(arrays: list[Array]) -> Array:
-    return np.maximum.reduce(np.broadcast_arrays(*arrays))
+    first, *others = [array for array in arrays if array is not EXACT] or [EXACT]
+    for other in others:
+        if other is not first:
+            first = np.maximum(first, other)
+    return first
+
+
+def _known_exact(known: _Known) -> _Known:
+    """With no arrays of zeros for bounds."""
+
+    def shown(bound: Array) -> Array:
+        return bound if np.any(bound) else EXACT
+
+    return replace(known, error=shown(known.error), bounds=tuple(map(shown, known.bounds)))
 
 
 def functions_of(formula: Formula) -> frozenset[str]:

@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from verimath.formula.graph import Node, topological
+from verimath.formula.graph import Node, Subscripts, topological
 from verimath.formula.literals import Constant
 from verimath.shapes import Binding
 
@@ -20,8 +22,78 @@ def _letters(indices: tuple[int, ...]) -> str:
 
 def equation_of(node: Node) -> str:
     """The equation that numpy.einsum wants, with the batch axis as its ellipsis."""
-    operands = ",".join("..." + _letters(indices) for indices in node.parameter.operands)
-    return f"{operands}->...{_letters(node.parameter.output)}"
+    return _equation(node.parameter)
+
+
+@lru_cache(maxsize=1024)
+def _equation(subscripts: Subscripts) -> str:
+    operands = ",".join("..." + _letters(indices) for indices in subscripts.operands)
+    return f"{operands}->...{_letters(subscripts.output)}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Product:
+    """How an einsum is a product of matrices: axes to lead, and where rows and columns go."""
+
+    left: tuple[int, ...]
+    right: tuple[int, ...]
+    rows: bool
+    columns: bool
+    output: tuple[int, ...]
+
+
+@lru_cache(maxsize=1024)
+def _product_of(subscripts: Subscripts) -> _Product | None:
+    """None for what is no product of two matrices, or of a matrix and a vector, in a batch."""
+    if len(subscripts.operands) != 2:
+        return None
+    left, right = subscripts.operands
+    summed = [i for i in left if i in right and i not in subscripts.output]
+    batch = [i for i in subscripts.output if i in left and i in right]
+    rows = [i for i in left if i not in right]
+    columns = [i for i in right if i not in left]
+    plain = len({*left}) == len(left) and len({*right}) == len(right)
+    kept = {*rows, *columns} <= {*subscripts.output}
+    if not (plain and kept and len(summed) == 1 and max(len(rows), len(columns)) == 1):
+        return None
+    order = [*batch, *rows, *columns]
+    return _Product(
+        (0, *(1 + left.index(i) for i in [*batch, *rows, *summed])),
+        (0, *(1 + right.index(i) for i in [*batch, *summed, *columns])),
+        bool(rows),
+        bool(columns),
+        (0, *(1 + order.index(i) for i in subscripts.output)),
+    )
+
+
+def contracted(node: Node, x: list[Array]) -> Array:
+    """An einsum, by the library's matrix product where it is one."""
+    product = _product_of(node.parameter)
+    if product is None:
+        return np.einsum(equation_of(node), *x)
+    left, right = x[0].transpose(product.left), x[1].transpose(product.right)
+    found = np.matmul(
+        left if product.rows else left[..., None, :], right if product.columns else right[..., None]
+    )
+    if not product.rows:
+        found = found[..., 0, :]
+    if not product.columns:
+        found = found[..., 0]
+    return found.transpose(product.output)
+
+
+def is_transposition(node: Node) -> bool:
+    """Whether an einsum adds and multiplies nothing: every index of its one operand is kept."""
+    operands, output = node.parameter.operands, node.parameter.output
+    return len(operands) == 1 and sorted(operands[0]) == sorted(output)
+
+
+def terms_of(node: Node, shapes: list[tuple[int, ...]]) -> int:
+    """How many terms an einsum adds up for each of its results."""
+    sizes: dict[int, int] = {}
+    for indices, shape in zip(node.parameter.operands, shapes, strict=True):
+        sizes.update(zip(indices, shape, strict=True))
+    return math.prod(n for index, n in sizes.items() if index not in node.parameter.output)
 
 
 def _shape(node: Node, binding: Binding) -> tuple[int, ...]:
@@ -190,7 +262,7 @@ VALUES: dict[str, Value] = {
     "divide": lambda node, x, binding, inputs: x[0] / x[1],
     "power": lambda node, x, binding, inputs: x[0] ** float(node.parameter),
     "function": lambda node, x, binding, inputs: _NUMPY_FUNCTIONS[node.parameter](x[0]),
-    "einsum": lambda node, x, binding, inputs: np.einsum(equation_of(node), *x),
+    "einsum": lambda node, x, binding, inputs: contracted(node, x),
     "broadcast": lambda node, x, binding, inputs: _broadcast(node, x[0], binding),
     "reshape": lambda node, x, binding, inputs: _reshape(node, x[0], binding),
     "index": lambda node, _, binding, inputs: _index(node, binding),

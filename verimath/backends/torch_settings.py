@@ -12,6 +12,7 @@ import torch
 
 from verimath.arithmetic.formats import FLOAT32, FORMATS, FloatFormat, FunctionError
 from verimath.arithmetic.functions import assumed, machine
+from verimath.arithmetic.functions import flushes as thread_flushes
 from verimath.dtypes import least_normal
 
 # A factor is read with so many bits. Tensor cores may cut bits off instead of rounding (PTX leaves
@@ -100,9 +101,21 @@ def sums_in_type(kind: str, dtype: str) -> bool:
 
 
 def flushes(kind: str, dtype: str) -> bool:
-    """Whether products on the device give zero for a subnormal number: measured, it costs 10 us."""
+    """Whether products on the device give zero for a subnormal number: measured, it costs 10 us.
+
+    On a CPU the thread's mode decides, and one measurement per mode is enough.
+    """
     if not _present(kind):
         return False
+    return _flushes_on_cpu(dtype, thread_flushes()) if kind == "cpu" else _measured(kind, dtype)
+
+
+@cache
+def _flushes_on_cpu(dtype: str, mode: bool) -> bool:
+    return _measured("cpu", dtype)
+
+
+def _measured(kind: str, dtype: str) -> bool:
     tiny = torch.tensor(torch.finfo(getattr(torch, dtype)).smallest_normal / 2, dtype=torch.float64)
     there = tiny.to(kind, getattr(torch, dtype))
     return not bool((there * 1 != 0).item())

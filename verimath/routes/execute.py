@@ -157,6 +157,14 @@ def changed_input(cell: Cell, arrays: Mapping[str, Any], inputs: Inputs) -> str 
     for name, array in inputs.items():
         now = cell.backend.fetch(arrays[name])
         same = (now.array.shape, now.dtype) == (array.shape, own_dtype(array, cell.dtype))
-        if not same or now.array.tobytes() != array.tobytes():
+        if not same or not _same_bits(now.array, array):
             return name
     return None
+
+
+def _same_bits(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    if one.dtype == other.dtype and one.dtype.itemsize in (1, 2, 4, 8):
+        bits = f"u{one.dtype.itemsize}"
+        if one.flags.c_contiguous and other.flags.c_contiguous and one.ndim:
+            return bool((one.view(bits) == other.view(bits)).all())
+    return one.tobytes() == other.tobytes()

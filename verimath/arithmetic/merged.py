@@ -1,0 +1,96 @@
+"""Several formulas as one list of steps, in which what they have in common is computed once.
+
+Nodes are merged that do the same operation on the same operands, whoever traced them: a derived
+gradient and its closed form share their residual, two orders of a softmax their exponentials.
+Composites are opened: a step "composite" has one operand per order of evaluation.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from verimath.formula.graph import Formula, Node, topological
+
+# Operations whose operands may keep axes of length 1 that are only repeated later.
+ELEMENTWISE = frozenset(
+    {
+        "add",
+        "multiply",
+        "divide",
+        "power",
+        "function",
+        "where",
+        "maximum",
+        "compare",
+        "logical",
+        "convert",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One operation on the results of earlier steps; `varies` if it depends on an input."""
+
+    node: Node
+    below: tuple[int, ...]
+    varies: bool
+    elementwise: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Merged:
+    """Steps in order, for each formula the steps that give its outputs, the steps of its nodes."""
+
+    steps: tuple[Step, ...]
+    outputs: tuple[tuple[int, ...], ...]
+    places: Mapping[Node, int]
+
+
+@lru_cache(maxsize=512)
+def merged(formulas: tuple[Formula, ...]) -> Merged:
+    """The steps of several formulas of the same inputs."""
+    return _Merging().all(formulas)
+
+
+class _Merging:
+    """Steps found so far, by what they do."""
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self.known: dict[Any, int] = {}
+        self.places: dict[Node, int] = {}  # of nodes outside composites
+
+    def all(self, formulas: Sequence[Formula]) -> Merged:
+        outputs = tuple(self.through(formula.outputs, {}) for formula in formulas)
+        return Merged(tuple(self.steps), outputs, self.places)
+
+    def through(self, outputs: tuple[Node, ...], given: Mapping[Node, int]) -> tuple[int, ...]:
+        places = dict(given)
+        for node in topological(outputs):
+            if node in places:
+                continue
+            below = tuple(places[child] for child in node.inputs)
+            if node.operation == "composite":
+                inner = dict(zip(node.parameter.inputs, below, strict=True))
+                below = self.through(tuple(node.parameter.orders), inner)
+                what = None
+            elif node.operation == "subgradient":
+                what = node  # each is a choice of its own
+            else:
+                what = node.parameter
+            places[node] = self._place(node, below, what)
+        if not given:
+            self.places.update(places)
+        return tuple(places[output] for output in outputs)
+
+    def _place(self, node: Node, below: tuple[int, ...], what: Any) -> int:
+        key = (node.operation, below, what, node.shape, node.kind)
+        if key not in self.known:
+            varies = node.operation in ("input", "subgradient") or any(
+                self.steps[k].varies for k in below
+            )
+            self.known[key] = len(self.steps)
+            self.steps.append(Step(node, below, varies, node.operation in ELEMENTWISE))
+        return self.known[key]
