@@ -24,7 +24,8 @@ def mutate(formula: Formula) -> Iterator[tuple[str, Formula]]:
     }
     for name, change in whole.items():
         yield name, replace(formula, outputs=tuple(change(y) for y in formula.outputs))
-    for node in formula.nodes():
+    # Places and sizes stay: an index beyond its axis would be a crash and no mistake.
+    for node in (n for n in formula.nodes() if n.kind == "real"):
         for name, other in _siblings(node):
             if other.shape == node.shape and other is not node:
                 yield _named(name, node), _with(formula, node, other)
