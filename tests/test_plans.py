@@ -269,7 +269,7 @@ def counterexample(candidate, dtype="float64"):
 def test_code_that_reads_memory_in_order_is_found_and_shown_in_its_layout(tmp_path):
     verdict = counterexample(memory_order)
     assert verdict.defect == "layout"
-    assert "right on contiguous arrays; in layout 'fortran'" in verdict.reason
+    assert "right on contiguous arrays, but with inputs transposed in memory" in verdict.reason
     assert verdict.counterexample.inputs[0].shape == (2, 2)
     import subprocess
     import sys

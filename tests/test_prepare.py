@@ -165,3 +165,20 @@ def test_a_claim_whose_sides_do_not_fit_is_refused(statement, words):
     with pytest.raises(ClaimError) as caught:
         prepare(claim_of(statement, x=reals("n d")), {})
     assert str(caught.value) == words
+
+
+def test_forward_mode_has_bounds_where_there_is_nothing_to_differentiate_in():
+    """With no direction, arrays that depend on one have no batch, and constants have one."""
+
+    def padded(x, c):
+        xp = array_namespace(x)
+        return xp.sum(c * xp.concat([xp.zeros_like(c[:1]), x]))
+
+    claim = claim_of(
+        Gradient(of=padded, wrt="x", equals=lambda x, c: c[1:] + 0 * x),
+        x=reals("n"),
+        c=reals("n+1"),
+    )
+    inputs = {"x": np.zeros((2, 0)), "c": np.ones((2, 1))}
+    (want,) = wanted(prepare(claim, {}), inputs, {"n": 0}, "float64", what="forward")
+    assert want.allowed.shape == want.value.shape == (2, 0)

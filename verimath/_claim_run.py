@@ -192,6 +192,8 @@ class ClaimRun:
         missing = cell.backend.why_unavailable() or self.domain.lacking(cell.dtype)
         if missing:
             return _verdict(cell, Status.SKIPPED, reason=missing)
+        if cell.way.kind == "sympy" and any(p.picks_by_inputs for p in self.prepared.values()):
+            return _verdict(cell, Status.SKIPPED, reason="an index that is drawn has no symbol")
         behaviour = None
         if applies_to(cell.way):
             behaviour = Behaviour(self.claim, cell, self.batches, self._of)
@@ -498,10 +500,10 @@ class ClaimRun:
         shown = self.shown()
         for prepared in sorted(self.prepared.values(), key=lambda p: p is not shown):
             bindings = self._explicit_bindings(prepared)
-            if bindings:
+            if bindings and not prepared.picks_by_inputs:
                 proofs.append(prove(prepared, bindings))
         if not proofs:
-            return Proof(label="sampled")  # too large for symbols at every size that is allowed
+            return Proof(label="sampled")  # too large for symbols, or picked by labels
         first = proofs[0]
         weakest = min(proofs, key=lambda proof: _STRENGTH.index(proof.label))
         if weakest.label != "exact_at_shapes":

@@ -125,7 +125,10 @@ def _killer(bench: Bench, formulas: Mapping[Ranks, Formula], dtype: str) -> str 
         formula = formulas[tuple(batch.ranks.items())]
         cast = batch.cast(bench.domain, dtype)
         inputs = {name: np.asarray(x, dtype=np.float64) for name, x in cast.items()}
-        found = evaluate(formula, inputs, batch.sizes)
+        try:
+            found = evaluate(formula, inputs, batch.sizes)
+        except IndexError:  # takes the first row where there is none
+            continue
         values = [
             np.broadcast_to(each.value, (len(batch), *each.value.shape[1:])) for each in found
         ]

@@ -103,6 +103,15 @@ class Prepared:
         formulas = (self.primal, *self.orders, *self.forward.values())
         return frozenset().union(*(functions_of(formula) for formula in formulas))
 
+    @cached_property
+    def picks_by_inputs(self) -> bool:
+        """Whether some index is drawn, as labels are: it has no symbol."""
+        return any(
+            not _depends_on_sizes(node.inputs[1])
+            for node in self._nodes
+            if node.operation in ("gather", "scatter")
+        )
+
     def part_of(self, format_: FloatFormat) -> FloatFormat:
         """What bounds of this claim need of a format: equal for libraries that differ elsewhere."""
         return format_.for_functions(self._functions)
@@ -345,6 +354,9 @@ def _forward_bounds(
     for name, formula in prepared.forward.items():
         count, *shape = batch[name].shape
         directions = int(np.prod(shape, dtype=np.int64))
+        if not directions:
+            bounds.append(np.zeros((count, *shape)))
+            continue
         basis = np.tile(np.eye(directions), (count, 1)).reshape((count * directions, *shape))
         repeated = {key: np.repeat(values, directions, axis=0) for key, values in batch.items()}
         (found,) = evaluate(formula, {**repeated, _TANGENT: basis}, binding, dtypes=(format_,))

@@ -104,8 +104,8 @@ _NUMPY_BUFFER = """\
 
 _NUMPY_VIEW = """\
         steps = [stride * values.itemsize for stride in strides]
-        start = buffer[offset:] if values.size else buffer
-        view = np.lib.stride_tricks.as_strided(start, values.shape, steps)"""
+        start = offset * values.itemsize if values.size else 0
+        view = np.ndarray(values.shape, values.dtype, buffer, start, steps)"""
 
 _READ_ONLY = """
         view.flags.writeable = False"""

@@ -3,9 +3,19 @@
 import numpy as np
 import pytest
 import torch
+from array_api_compat import array_namespace
 
 from tests.functions import Squares
-from verimath import Claim, Domain, Equal, autograd, numeric, reals
+from verimath import (
+    Claim,
+    Domain,
+    Equal,
+    autograd,
+    diagonally_dominant,
+    labels,
+    numeric,
+    reals,
+)
 from verimath.behaviour import layouts
 from verimath.claims.autograd import sum_of_squares, summed_product
 
@@ -48,6 +58,15 @@ def test_an_expanded_array_repeats_its_first_row(arrange, has_it):
     np.testing.assert_array_equal(np.asarray(arranged), X[[0, 0]])
 
 
+@pytest.mark.filterwarnings("ignore:The use of `x.T`")
+@pytest.mark.parametrize(("arrange", "has_it"), ALL)
+@pytest.mark.parametrize("dtype", [np.int64, np.bool_])
+def test_labels_and_masks_can_be_arranged(arrange, has_it, dtype):
+    arranged = arrange(in_library(arrange, (X % 2).astype(dtype)))
+    assert has_it(arranged)
+    np.testing.assert_array_equal(np.asarray(arranged), (X % 2).astype(dtype))
+
+
 def test_a_number_without_axes_can_be_arranged():
     for arrange, _ in ALL:
         number = in_library(arrange, np.array(3.5))
@@ -65,10 +84,13 @@ def doubles_unless(predicate, noise):
 
 
 NUMPY = [
-    ("transposed in memory", lambda x: x.ndim > 1 and x.flags.f_contiguous and x.size > 3),
+    ("transposed in memory", lambda x: x.ndim > 1 and x.flags.f_contiguous and not x.flags.carray),
     ("a strided view", lambda x: x.size > 1 and not x.flags.forc and x.strides[-1] > 0),
     ("a reversed view", lambda x: x.ndim > 0 and x.strides[-1] < 0),
-    ("at an offset in a buffer", lambda x: x.size > 0 and x.base is not None and x.base.ndim == 1),
+    (
+        "at an offset in a buffer|transposed in memory",
+        lambda x: x.size > 0 and x.base is not None and x.base.ndim == 1,
+    ),
     ("read-only|expanded", lambda x: not x.flags.writeable),
     ("expanded", lambda x: x.size > 1 and 0 in x.strides),
 ]
@@ -165,6 +187,46 @@ def test_a_matrix_product_may_take_another_way_for_another_layout(accepted):
     accepted(
         lambda X: X.T @ np.ones_like(X) + np.ones_like(X) @ X.T, summed_product, dtype="float32"
     )
+
+
+SOLUTION = Claim(
+    id="solution",
+    title="t",
+    source="s",
+    domain=Domain(A=diagonally_dominant("n n"), b=reals("n")),
+    statement=Equal(
+        left=lambda A, b: array_namespace(A).linalg.solve(A, b),
+        right=lambda A, b: array_namespace(A).linalg.solve(A, b),
+    ),
+)
+LOOK_UP = Claim(
+    id="look-up",
+    title="t",
+    source="s",
+    domain=Domain(x=reals("v"), y=labels("n", classes="v")),
+    statement=Equal(left=lambda x, y: array_namespace(x).take(x, y), right=lambda x, y: 1 * x[y]),
+)
+
+
+def test_a_row_is_not_repeated_where_that_makes_another_matrix(accepted, rejected):
+    accepted(lambda A, b: np.linalg.solve(A, b), SOLUTION)
+    accepted(lambda A, b: torch.linalg.solve(A, b), SOLUTION, library="torch")
+
+    def by_memory(A, b):
+        return np.linalg.solve(A.ravel(order="K").reshape(A.shape), b)
+
+    rejected(by_memory, "layout", "but with (A|inputs) transposed in memory", SOLUTION)
+
+
+def test_whole_numbers_are_arranged_too(accepted, rejected):
+    accepted(lambda x, y: x[y], LOOK_UP)
+    accepted(lambda x, y: x[y], LOOK_UP, library="torch")
+
+    def by_pointer(x, y):
+        return x[y.as_strided(y.shape, (1,))]
+
+    words = "but with (y|inputs) a strided view"
+    rejected(by_pointer, "layout", words, LOOK_UP, library="torch")
 
 
 # --- cotangents ---

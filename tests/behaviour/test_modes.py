@@ -125,6 +125,22 @@ def test_a_right_second_derivative_or_none_is_no_fault(accepted, function):
     assert (found.reason or "").startswith("no second derivative") == (function is OnceOnly)
 
 
+def test_a_second_derivative_of_symbolic_zeros_is_read(accepted):
+    """torch's vector_norm answers with a ZeroTensor."""
+    claim = Claim(
+        id="absolute-sum",
+        title="t",
+        source="s",
+        domain=Domain(x=reals("n d")),
+        statement=Gradient(
+            of=lambda x: array_namespace(x).sum(abs(x)),
+            wrt="x",
+            equals=lambda x: array_namespace(x).sign(x),
+        ),
+    )
+    accepted(autograd("mine", lambda x: torch.linalg.vector_norm(x, 1)), claim)
+
+
 def test_a_backward_in_numpy_is_no_fault_if_it_says_so(verdicts):
     verdict = verdicts(autograd("mine", ByNumpy.apply))["reverse mode"]
     assert verdict.status is Status.PASS, verdict.reason
@@ -277,3 +293,21 @@ def test_a_wrong_rule_for_vmap(rejected, accepted):
 def test_code_that_has_no_vmap_lacks_a_capability(accepted):
     for function in (WithoutJvp.apply, with_a_branch):
         assert accepted(autograd("mine", function))["value"].reason.startswith("no vmap")
+
+
+def test_a_second_derivative_that_torch_knows_to_be_zero(accepted):
+    distance = Claim(
+        id="distance",
+        title="t",
+        source="s",
+        domain=Domain(x=reals("n"), y=reals("n")),
+        statement=Gradient(
+            of=lambda x, y: array_namespace(x).sum(abs(x - y)),
+            wrt="x",
+            equals=lambda x, y: array_namespace(x).sign(x - y),
+        ),
+    )
+    accepted(
+        autograd("mine", lambda x, y: torch.nn.functional.l1_loss(x, y, reduction="sum")), distance
+    )
+    accepted(autograd("mine", lambda x, y: (torch.relu(x - y) + torch.relu(y - x)).sum()), distance)

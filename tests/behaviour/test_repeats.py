@@ -20,7 +20,7 @@ TOTAL = Claim(
     id="total",
     title="t",
     source="s",
-    domain=Domain(x=reals("n")),
+    domain=Domain(x=reals("n+3")),
     statement=Equal(left=summed, right=summed),
 )
 

@@ -207,3 +207,20 @@ def test_zero_size():
     prepared = lambdify(Equal(left=lambda x: 2 * x, right=squares), {"x": (0, 2)})
     (found,) = numeric_value(prepared, {"x": np.zeros((0, 2))})
     assert found.shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda xp, a, b: xp.linalg.solve(a, b),
+        lambda xp, a, b: xp.linalg.solve(a, b[:, 0]),
+        lambda xp, a, b: xp.linalg.inv(a),
+        lambda xp, a, b: xp.linalg.matrix_power(a, 2),
+        lambda xp, a, b: xp.linalg.cholesky(a),
+    ],
+)
+def test_matrices_without_rows_have_a_shape(function):
+    a, b = np.zeros((0, 0)), np.zeros((0, 3))
+    symbolic = [SymbolicArray(x.astype(object)) for x in (a, b)]
+    found = function(array_namespace(symbolic[0]), *symbolic)
+    assert found.shape == function(array_namespace(a), a, b).shape

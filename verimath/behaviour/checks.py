@@ -56,13 +56,14 @@ def choose(batches: Sequence[Batch], way: Way) -> Choice:
         same = (b for b in plain if (b.sizes, b.ranks) == (batch.sizes, batch.ranks))
         return [b.example(k) for b in same for k in range(len(b))]
 
-    def telling(batch: Batch) -> tuple[int, bool, int, int]:
-        """Different sizes first, then numbers that don't add up without rounding, and differ."""
+    def telling(batch: Batch) -> tuple[bool, int, int, int]:
+        """Numbers that don't add up without rounding, different ones, and different sizes."""
         rounds = any(np.any(values * 2**20 % 1) for values in batch.inputs.values())
         different = min(len(np.unique(values)) for values in batch.inputs.values())
-        return len(set(batch.sizes.values())), rounds, different, size(batch)
+        return rounds, min(different, 6), len(set(batch.sizes.values())), size(batch)
 
-    plain = [b for b in batches if not (b.extreme or b.specials) and b.layout == "C"] or batches
+    # The checks put the numbers one after the other, however they were laid out.
+    plain = [b for b in batches if not (b.extreme or b.specials)] or batches
     few = [batch for batch in plain if size(batch) <= limit] or [min(plain, key=size)]
     full = [b for b in few if all(values.size for values in b.inputs.values())]
     twice = max((b for b in full if len(alike(b)) > 1), key=telling, default=None)

@@ -1,7 +1,7 @@
 """Layouts: the same numbers, otherwise arranged in memory.
 
 Code that reads its buffers as if they were contiguous is right until somebody transposes. The gaps
-of an arrangement are filled with NaN, so that reading them shows.
+of an arrangement are filled with NaN (-99 among whole numbers), so that reading them shows.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from verimath.behaviour.lab import Bench, Fault, Lab, Probe
-from verimath.domain import Domain
+from verimath.domain import Domain, Input
 from verimath.examples import Example
 
 Arrange = Callable[[Any], Any]
@@ -24,7 +24,8 @@ def numpy_transposed(a: Any) -> Any:
 
 def numpy_strided(a: Any) -> Any:
     """Every other element of something larger, along every axis."""
-    gaps = np.full([2 * n for n in a.shape], np.nan, a.dtype)
+    fill = np.nan if a.dtype.kind == "f" else -99
+    gaps = np.full([2 * n for n in a.shape], fill, a.dtype)
     view = gaps[(..., *(slice(None, None, 2),) * a.ndim)]
     view[...] = a
     return view
@@ -37,7 +38,8 @@ def numpy_reversed(a: Any) -> Any:
 
 def numpy_offset(a: Any) -> Any:
     """Not at the start of its buffer."""
-    view = np.full(a.size + 1, np.nan, a.dtype)[1:].reshape(a.shape)
+    fill = np.nan if a.dtype.kind == "f" else -99
+    view = np.full(a.size + 1, fill, a.dtype)[1:].reshape(a.shape)
     view[...] = a
     return view
 
@@ -61,13 +63,15 @@ def torch_transposed(a: Any) -> Any:
 
 def torch_strided(a: Any) -> Any:
     """Every other element of something larger, along every axis."""
-    gaps = a.new_full([2 * n for n in a.shape], float("nan"))
+    fill = float("nan") if a.is_floating_point() else -99
+    gaps = a.new_full([2 * n for n in a.shape], fill)
     return gaps[(slice(None, None, 2),) * a.ndim].copy_(a)
 
 
 def torch_offset(a: Any) -> Any:
     """Not at the start of its buffer."""
-    return a.new_full((a.numel() + 1,), float("nan"))[1:].view(a.shape).copy_(a)
+    fill = float("nan") if a.is_floating_point() else -99
+    return a.new_full((a.numel() + 1,), fill)[1:].view(a.shape).copy_(a)
 
 
 def torch_expanded(a: Any) -> Any:
@@ -99,7 +103,11 @@ def arranged(arrange: Arrange, axes: int, names: list[str]) -> Probe:
         arrays = lab.put()
         for name in names:
             if arrays[name].ndim >= axes:
-                arrays[name] = arrange(arrays[name])
+                moved = arrange(arrays[name])
+                # One row can't stand for all of them in an identity matrix.
+                same = (moved == arrays[name]) | (moved != moved)
+                if bool(same.all()):
+                    arrays[name] = moved
         return lab.compare(lab.call(arrays))
 
     return in_that_layout
@@ -139,7 +147,7 @@ def _repeated(domain: Domain, example: Example) -> tuple[Example, list[str]]:
     names = [
         name
         for name, x in example.inputs.items()
-        if x.ndim and x.size and domain.inputs[name].values is None
+        if x.ndim and x.size and _may_repeat(domain.inputs[name])
     ]
     rows = {
         name: np.broadcast_to(example.inputs[name][:1], x.shape).copy()
@@ -149,3 +157,8 @@ def _repeated(domain: Domain, example: Example) -> tuple[Example, list[str]]:
     for values in rows.values():
         values.flags.writeable = False
     return replace(example, inputs={**example.inputs, **rows}), names
+
+
+def _may_repeat(spec: Input) -> bool:
+    """Whether elements may be drawn and may be equal."""
+    return spec.values is None and not spec.distinct

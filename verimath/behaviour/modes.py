@@ -142,7 +142,7 @@ def second_derivative(lab: Lab) -> str:
             found = lab.run(torch.autograd.grad, total, leaves, materialize_grads=True)
     except Exception as error:
         raise NotImplementedError(f"no second derivative: {error}") from error
-    wrong = beyond([h.detach().cpu().numpy() for h in found], lab.wants)
+    wrong = beyond([h.numpy(force=True) for h in found], lab.wants)  # zeros may be symbolic
     if wrong and not total.requires_grad:
         return f"the gradient is cut off from its input, so that what follows from it is {wrong}"
     return wrong
@@ -159,7 +159,7 @@ def mixed_direction(lab: Lab) -> str:
         value = lab.run(lab.function, *arrays.values())
         tangent = forward_ad.unpack_dual(value).tangent
         found = torch.zeros_like(value) if tangent is None else tangent
-        return beyond([found.detach().cpu().numpy()], lab.wants)
+        return beyond([found.numpy(force=True)], lab.wants)
 
 
 def mapped(lab: Lab) -> str:

@@ -62,6 +62,10 @@ def unsteady(bench: Bench, examples: Sequence[Example]) -> tuple[bool, Fault | N
     for number, example in enumerate(examples):
         once, again = bench.trial(example), bench.trial(example)
         if once.bad and again.bad:
+            # Chance may be wrong twice in a row; code that is wrong is wrong every time.
+            later = next((t for t in map(bench.trial, [example] * 4) if not t.bad), None)
+            if later is not None:
+                return False, fault_of_two(once.judgement, later.judgement, example)
             return False, right_before(bench, examples[:number], example)
         if once.bad or again.bad:
             return False, fault_of_two(once.judgement, again.judgement, example)

@@ -231,7 +231,7 @@ class _Linalg:
         return lower.mT if upper else lower
 
     def matrix_power(self, a: SymbolicArray, n: int) -> SymbolicArray:
-        return SymbolicArray(_matrices(lambda m: (m**n).tolist(), a.cells))
+        return SymbolicArray(_matrices(lambda m: np.array(m**n, dtype=object), a.cells))
 
     def vector_norm(
         self,
@@ -261,7 +261,8 @@ def _matrices(function: Any, *arrays: Objects) -> Objects:
 
 
 def _cramer(a: Any, b: Any) -> Any:
-    return (a.adjugate() * b / a.det()).tolist()
+    # As an array and not a list, which has no shape where there are no rows.
+    return np.array(a.adjugate() * b / a.det(), dtype=object)
 
 
 def _lower_factor(a: Any) -> Any:
@@ -274,7 +275,7 @@ def _lower_factor(a: Any) -> Any:
             row.append((a[i, j] - known) / rows[j][j])
         known = sum((entry**2 for entry in row), sp.Integer(0))
         rows.append([*row, sp.sqrt(a[i, i] - known), *[sp.Integer(0)] * (a.rows - i - 1)])
-    return rows
+    return np.array(rows, dtype=object).reshape(a.shape)
 
 
 class _Namespace:
