@@ -29,13 +29,40 @@ ELEMENTWISE = frozenset(
 )
 
 
+_DECISIONS = frozenset({"compare", "subgradient"})
+_LEAVES = ("input", "index", "delta")
+_EXACT = frozenset({*_LEAVES, "max", "maximum", "gather", "concatenate", "broadcast", "reshape"})
+
+
+def _stays_exact(node: Node) -> bool:
+    """Whether exact operands give the same number in every format.
+
+    What is decided by comparing such numbers, every rearrangement of a formula decides the same.
+    """
+    match node.operation:
+        case "function":
+            return node.parameter in ("negative", "abs")
+        case "constant":
+            return node.parameter.is_rational and node.parameter.factor in (0, 1, -1)
+        case "einsum":
+            return len(node.inputs) == 1 and len(node.inputs[0].shape) == len(node.shape)
+        case other:
+            return other in _EXACT
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One operation on the results of earlier steps; `varies` if it depends on an input."""
+    """One operation on the results of earlier steps.
+
+    `varies` if it depends on an input, `exact` if its numbers are the same in every format,
+    `decides` if it compares such numbers.
+    """
 
     node: Node
     below: tuple[int, ...]
     varies: bool
+    exact: bool
+    decides: bool
     elementwise: bool
 
 
@@ -91,6 +118,9 @@ class _Merging:
             varies = node.operation in ("input", "subgradient") or any(
                 self.steps[k].varies for k in below
             )
+            same = all(self.steps[k].exact for k in below)
+            exact, decides = same and _stays_exact(node), same and node.operation in _DECISIONS
             self.known[key] = len(self.steps)
-            self.steps.append(Step(node, below, varies, node.operation in ELEMENTWISE))
+            elementwise = node.operation in ELEMENTWISE
+            self.steps.append(Step(node, below, varies, exact, decides, elementwise))
         return self.known[key]

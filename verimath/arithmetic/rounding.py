@@ -158,6 +158,12 @@ class _Known:
         """The same with the other sign, which costs no rounding."""
         return replace(self, value=-self.value)
 
+    @property
+    def sharp(self) -> "_Known":
+        """The value without any error."""
+        bounds = (EXACT,) * len(self.bounds)
+        return _Known(self.value, self.scale, np.abs(self.value), EXACT, bounds)
+
     def chosen(self, weights: Array) -> "_Known":
         """With these numbers, which are exact, where they are numbers."""
         free = np.isnan(weights)
@@ -291,6 +297,8 @@ class _Walk:
                     below = [x.sharp for x in below]
                 if not step.elementwise:
                     below = [self._full(k, x) for k, x in zip(step.below, below, strict=True)]
+                if step.decides:
+                    below = [known.sharp for known in below]
                 return self._operation(step.node, below, inputs)
 
     def _broadcast(self, place: int, known: _Known) -> _Known:
