@@ -399,7 +399,8 @@ class _Namespace:
         return _map(lambda m, x, y: _piecewise((x, m), (y, True)), mask, a, b)
 
     def astype(self, x: SymbolicArray, dtype: Any, *, copy: bool = True) -> SymbolicArray:
-        if not x.size or not isinstance(x.cells.flat[0], sp.logic.boolalg.Boolean):
+        # A symbol counts as a Boolean, too, but it is a number.
+        if not x.size or isinstance(x.cells.flat[0], sp.Expr):
             return x
         return self.where(x, 1, 0)
 
