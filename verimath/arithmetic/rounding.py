@@ -148,12 +148,6 @@ class _Known:
     bounds: tuple[Array, ...]
 
     @property
-    def sharp(self) -> "_Known":
-        """The value without any error."""
-        bounds = tuple(EXACT for _ in self.bounds)
-        return replace(self, magnitude=np.abs(self.value), error=EXACT, bounds=bounds)
-
-    @property
     def negative(self) -> "_Known":
         """The same with the other sign, which costs no rounding."""
         return replace(self, value=-self.value)
@@ -188,28 +182,6 @@ class _Known:
         return _Known(value, scale, magnitude, error, bounds)
 
 
-_DECISIONS = frozenset({"compare", "subgradient"})
-_LEAVES = ("input", "index", "delta")
-_EXACT_MOVES = ("max", "maximum", "gather", "concatenate", "broadcast", "reshape")
-_STAYS_EXACT = frozenset({*_LEAVES, *_EXACT_MOVES})
-
-
-def _stays_exact(node: Node) -> bool:
-    """Whether exact operands give the same number in every format.
-
-    What is decided by comparing such numbers, every rearrangement of a formula decides the same.
-    """
-    match node.operation:
-        case "function":
-            return node.parameter in ("negative", "abs")
-        case "constant":
-            return node.parameter.is_rational and node.parameter.factor in (0, 1, -1)
-        case "einsum":
-            return len(node.inputs) == 1 and len(node.inputs[0].shape) == len(node.shape)
-        case other:
-            return other in _STAYS_EXACT
-
-
 class _Walk:
     """Steps at fixed sizes in fixed formats; what depends on nothing else is known."""
 
@@ -226,10 +198,6 @@ class _Walk:
         self.formats = tuple(own if format_ == own else format_ for format_ in formats)
         self.shapes = [tuple(n.at(binding) for n in step.node.shape) for step in graph.steps]
         self.varying = [(k, step) for k, step in enumerate(graph.steps) if step.varies]
-        self.exact: set[int] = set()
-        for place, step in enumerate(graph.steps):
-            if _stays_exact(step.node) and all(k in self.exact for k in step.below):
-                self.exact.add(place)
         self.fixed: dict[int, _Known] = {}
         with np.errstate(all="ignore"):
             for place, step in enumerate(graph.steps):
@@ -293,8 +261,6 @@ class _Walk:
                 return known[step.below[0]].negative
             case _:
                 below = [known[k] for k in step.below]
-                if step.node.operation in _DECISIONS and self.exact.issuperset(step.below):
-                    below = [x.sharp for x in below]
                 if not step.elementwise:
                     below = [self._full(k, x) for k, x in zip(step.below, below, strict=True)]
                 if step.decides:
