@@ -12,6 +12,8 @@ outputs) it can't check.
 import argparse
 import sys
 import warnings
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -103,38 +105,52 @@ def gradcheck(case, claim, values, fast):
         return True
 
 
+def rows_of(claim_id, dtype, seed):
+    """Every case of one claim: name, whether it is wrong, why, and who rejects it."""
+    torch.manual_seed(seed)
+    np.random.seed(seed)
+    claim = claims()[claim_id]
+    cases = [c for c in (*right_cases(), *wrong_cases()) if c.claim == claim_id]
+    rejected = {}
+    for wanted in dict.fromkeys(case.options for case in cases):
+        same = [case for case in cases if case.options == wanted]
+        rejected |= ours(claim, same, seed=seed, **{"dtype": dtype, **dict(wanted)})
+    values = example(claim)
+    return [
+        (
+            case.name,
+            "wrong" if case.mistake else "right",
+            case.mistake or case.bait,
+            (
+                rejected[case.name],
+                gradcheck(case, claim, values, fast=False),
+                gradcheck(case, claim, values, fast=True),
+            ),
+        )
+        for case in cases
+    ]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dtype", default=None)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
-    torch.manual_seed(options.seed)
-    np.random.seed(options.seed)
-    rows, count = [], {}
-    for claim_id, claim in sorted(claims().items()):
-        cases = [c for c in (*right_cases(), *wrong_cases()) if c.claim == claim_id]
-        rejected = {}
-        for wanted in {case.options for case in cases}:
-            same = [case for case in cases if case.options == wanted]
-            chosen = {"dtype": options.dtype, **dict(wanted)}
-            rejected |= ours(claim, same, seed=options.seed, **chosen)
-        values = example(claim)
-        for case in cases:
-            found = (
-                rejected[case.name],
-                gradcheck(case, claim, values, fast=False),
-                gradcheck(case, claim, values, fast=True),
-            )
-            side = "wrong" if case.mistake else "right"
-            for tool, bad in zip(("verimath", "slow", "fast"), found, strict=True):
-                key = side, tool, bad
-                count[key] = count.get(key, 0) + 1
-            words = case.mistake or case.bait
-            marks = " | ".join({True: "rejected", False: "passed", None: "–"}[b] for b in found)
-            rows.append(f"| {claim_id} | {case.name} | {side} | {words} | {marks} |")
-        print(claim_id, file=sys.stderr)
+    rows, count = [], Counter()
+    with ProcessPoolExecutor(options.jobs) as pool:
+        order = sorted(claims())
+        futures = {c: pool.submit(rows_of, c, options.dtype, options.seed) for c in order}
+        for claim_id, future in futures.items():
+            for name, side, words, found in future.result():
+                for tool, bad in zip(("verimath", "slow", "fast"), found, strict=True):
+                    count[side, tool, bad] += 1
+                marks = " | ".join({True: "rejected", False: "passed", None: "–"}[b] for b in found)
+                rows.append(f"| {claim_id} | {name} | {side} | {words} | {marks} |")
+            print(claim_id, file=sys.stderr)
+    command = " ".join(["python benchmarks/kill_matrix.py", *sys.argv[1:]])
     print("# Kill matrix\n")
-    print("Made by `python benchmarks/kill_matrix.py`; – means that gradcheck can't be asked.\n")
+    print(f"Made by `{command}`; – means that gradcheck can't be asked.\n")
     print("| | verimath | gradcheck slow | gradcheck fast |\n| --- | --- | --- | --- |")
     for side, bad, words in (
         ("wrong", True, "wrong, rejected"),
@@ -142,7 +158,7 @@ def main():
         ("right", True, "right, rejected"),
         ("right", False, "right, passed"),
     ):
-        cells = " | ".join(str(count.get((side, t, bad), 0)) for t in ("verimath", "slow", "fast"))
+        cells = " | ".join(str(count[side, t, bad]) for t in ("verimath", "slow", "fast"))
         print(f"| {words} | {cells} |")
     print("\n| claim | implementation | is | why | verimath | slow | fast |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
