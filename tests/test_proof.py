@@ -11,7 +11,14 @@ from verimath.claims.autograd import mean_square, printed_rank_one
 from verimath.formula.derive import derive
 from verimath.formula.trace import trace
 from verimath.prepare import prepare
-from verimath.proof import _Domain, check_steps, explicit_symbols, prove, vanishes
+from verimath.proof import (
+    _Domain,
+    check_steps,
+    explicit_symbols,
+    is_explicit,
+    prove,
+    vanishes,
+)
 from verimath.shapes import Size
 
 
@@ -263,3 +270,20 @@ def test_a_step_names_what_was_found(monkeypatch):
     (step,) = check_steps(derived, [{"n": 2}])
     assert not step.checked
     assert step.remark == "at n=2, element [0]: off by 1 - 2*x[0]"
+
+
+def test_large_matrices_are_not_inverted_in_symbols():
+    def total(A):
+        xp = array_namespace(A)
+        return xp.sum(xp.linalg.inv(A))
+
+    claim = Claim(
+        id="c",
+        title="t",
+        source="s",
+        domain=Domain(A=reals("n n")),
+        statement=Equal(left=total, right=total),
+    )
+    prepared = prepare(claim, {})
+    assert [prepared.largest_matrix({"n": n}) for n in (0, 3, 5)] == [0, 3, 5]
+    assert [is_explicit(prepared, {"n": n}) for n in (3, 4)] == [True, False]

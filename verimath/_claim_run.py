@@ -34,7 +34,7 @@ from verimath.plans import Plan, axis_names
 from verimath.power import Bench
 from verimath.power import mutants as generated_mutants
 from verimath.prepare import Prepared, Want, prepare, wanted, wanted_by
-from verimath.proof import LARGEST_EXPLICIT, explicit_symbols, prove
+from verimath.proof import is_explicit, prove
 from verimath.report.record import (
     Array,
     ClaimRecord,
@@ -239,8 +239,7 @@ class ClaimRun:
         return cell.way.kind == "sympy" and not self._explicit(batch)
 
     def _explicit(self, batch: Batch | Example) -> bool:
-        prepared = self._of(batch)
-        return explicit_symbols(prepared, batch.sizes) <= LARGEST_EXPLICIT
+        return is_explicit(self._of(batch), batch.sizes)
 
     def _judge(self, cell: Cell, batch: Batch, number: int | None = None) -> Judgement:
         """Judge one cell on a batch; `number` is its place among the shared ones."""
@@ -521,11 +520,7 @@ class ClaimRun:
             dict.fromkeys(names, 1),
         ]
         distinct = [b for i, b in enumerate(tried) if b not in tried[:i]]
-        usable = [
-            b
-            for b in distinct
-            if prepared.allows(b) and explicit_symbols(prepared, b) <= LARGEST_EXPLICIT
-        ]
+        usable = [b for b in distinct if prepared.allows(b) and is_explicit(prepared, b)]
         return usable[:_EXPLICIT_SHAPES]
 
     def _mutants(self) -> tuple[Mutant, ...]:

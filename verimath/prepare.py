@@ -116,6 +116,11 @@ class Prepared:
         """What bounds of this claim need of a format: equal for libraries that differ elsewhere."""
         return format_.for_functions(self._functions)
 
+    def largest_matrix(self, binding: Binding) -> int:
+        """The size of the largest matrix that is solved with or factored; 0 if none is."""
+        found = (n for n in self._nodes if n.operation in ("solve", "determinant", "cholesky"))
+        return max((node.inputs[0].shape[-1].at(binding) for node in found), default=0)
+
     def allows(self, binding: Binding) -> bool:
         """Whether the claim speaks of these sizes.
 

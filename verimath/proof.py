@@ -30,6 +30,8 @@ from verimath.shapes import Binding
 
 # Beyond this many symbols an explicit derivation costs seconds and shows nothing new.
 LARGEST_EXPLICIT = 30
+# An inverse of a larger matrix of expressions takes sympy minutes.
+_LARGEST_MATRIX = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,12 @@ def _shapes(prepared: Prepared, binding: Binding) -> dict[str, tuple[int, ...]]:
         name: tuple(size.at(binding) for size in node.shape)
         for name, node in prepared.primal.inputs.items()
     }
+
+
+def is_explicit(prepared: Prepared, binding: Binding) -> bool:
+    """Whether these sizes are small enough for a derivation in symbols."""
+    few = explicit_symbols(prepared, binding) <= LARGEST_EXPLICIT
+    return few and prepared.largest_matrix(binding) <= _LARGEST_MATRIX
 
 
 def explicit_symbols(prepared: Prepared, binding: Binding) -> int:

@@ -262,7 +262,7 @@ def _matrices(function: Any, *arrays: Objects) -> Objects:
 
 def _cramer(a: Any, b: Any) -> Any:
     # As an array and not a list, which has no shape where there are no rows.
-    return np.array(a.adjugate() * b / a.det(), dtype=object)
+    return np.array(a.adjugate() * b / a.det(method="berkowitz"), dtype=object)
 
 
 def _lower_factor(a: Any) -> Any:
