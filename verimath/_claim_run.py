@@ -34,7 +34,7 @@ from verimath.plans import Plan, axis_names
 from verimath.power import Bench
 from verimath.power import mutants as generated_mutants
 from verimath.prepare import Prepared, Want, prepare, wanted, wanted_by
-from verimath.proof import is_explicit, prove
+from verimath.proof.explicit import is_explicit, prove
 from verimath.report.record import (
     Array,
     ClaimRecord,

@@ -20,7 +20,7 @@ from verimath.formula import operations as op
 from verimath.formula.derive import derive, push_forward
 from verimath.formula.graph import Formula, Subscripts
 from verimath.formula.trace import trace
-from verimath.proof import check_steps
+from verimath.proof.explicit import check_steps
 from verimath.shapes import Size
 
 with warnings.catch_warnings():  # torch's own, on the first use of forward mode

@@ -11,7 +11,7 @@ from verimath.claims.autograd import mean_square, printed_rank_one
 from verimath.formula.derive import derive
 from verimath.formula.trace import trace
 from verimath.prepare import prepare
-from verimath.proof import (
+from verimath.proof.explicit import (
     _Domain,
     check_steps,
     explicit_symbols,

@@ -1,0 +1,1 @@
+"""What can be said of a claim beyond examples: the proof ladder, one rung a module."""
