@@ -5,7 +5,7 @@ rule the tangents of the inputs to that of the node (Griewank and Walther, *Eval
 2nd ed., sections 3.1 and 3.2). Both make graph nodes, so a derivative is a formula like any other.
 
 `derive` also divides the way from output to input at the formula's named variables and returns a
-step for each stretch. `verimath.proof.explicit` checks every step by itself; nothing here is trusted.
+step for each stretch. `verimath.proof.explicit` checks every step by itself; nothing is trusted.
 """
 
 import math
