@@ -18,9 +18,7 @@ from verimath.formula.graph import Node, topological
 _MINUS_ONE = Fraction(-1)
 _HALF = Fraction(1, 2)
 # Scalar functions that stay: nothing simpler says the same.
-KEPT_FUNCTIONS = frozenset(
-    "negative exp log sin cos asin acos atan asinh acosh atanh erf".split()
-)
+KEPT_FUNCTIONS = frozenset("negative exp log sin cos asin acos atan asinh acosh atanh erf".split())
 
 
 def lowered(outputs: Sequence[Node]) -> tuple[Node, ...]:
@@ -112,9 +110,7 @@ class _Core:
 
     def sign(self, a: Node) -> Node:
         """2 H(a) - 1."""
-        return self.add(
-            self.multiply(self.number(2, a), self.step(a)), self.number(_MINUS_ONE, a)
-        )
+        return self.add(self.multiply(self.number(2, a), self.step(a)), self.number(_MINUS_ONE, a))
 
 
 def _composite(core: _Core, node: Node, below: list[Node]) -> Node:

@@ -193,5 +193,3 @@ def _literal(node: Node) -> Fraction | None:
     while node.operation == "broadcast":
         node = node.inputs[0]
     return node.parameter.factor if node.operation == "constant" else None
-
-

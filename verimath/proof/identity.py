@@ -169,9 +169,7 @@ class _TooLargeError(Exception):
     """More work than is allowed, and how much it would be."""
 
 
-def _over_all_sizes(
-    identity: Identity, sides: _Sides, names: frozenset[str], seed: int
-) -> Known:
+def _over_all_sizes(identity: Identity, sides: _Sides, names: frozenset[str], seed: int) -> Known:
     found = bounds(sides.pairs, sorted(names))
     # Arguments that turn out to be equal have to be so at all sizes, which may take larger ones.
     for _ in range(_ATTEMPTS):
@@ -192,9 +190,7 @@ def _grid(found: Bounds) -> list[Binding]:
         text = ", ".join(f"{n} <= {k}" for n, k in found.largest.items())
         raise _TooLargeError(f"{cells} combinations of sizes ({text}); at most {LARGEST_GRID}")
     ranges = [range(1, top + 1) for top in found.largest.values()]
-    return [
-        dict(zip(found.largest, sizes, strict=True)) for sizes in itertools.product(*ranges)
-    ]
+    return [dict(zip(found.largest, sizes, strict=True)) for sizes in itertools.product(*ranges)]
 
 
 def _looked(
@@ -261,9 +257,7 @@ def _run(sides: _Sides, point: Point) -> tuple[Evaluation, list[Values]]:
 # --- points ---------------------------------------------------------------------------------
 
 
-def _point(
-    identity: Identity, bindings: Sequence[Binding], seed: str, *, by_value: bool
-) -> Point:
+def _point(identity: Identity, bindings: Sequence[Binding], seed: str, *, by_value: bool) -> Point:
     """A random point of the domain at every binding; every choice of labels is one of its own."""
     source = random.Random(seed)  # noqa: S311  no secret
     chosen: list[tuple[Binding, dict[str, Residues]]] = []

@@ -310,9 +310,7 @@ class _Counter:
         if self.is_own(node.inputs[0].shape[axis]) or indices.number:
             raise NoBoundError("elements are picked by their positions")
         shift = len(node.inputs[1].shape) - 1
-        return count.moved(
-            lambda a: None if a == axis and shift else a if a <= axis else a + shift
-        )
+        return count.moved(lambda a: None if a == axis and shift else a if a <= axis else a + shift)
 
     def _scatter(self, node: Node, below: list[_Count]) -> _Count:
         count, indices = below

@@ -81,7 +81,7 @@ def explanation_text(*, title: str, source: str, domain: str, statement: str, pr
         lines.append(_row(f"step {number} {mark}", f"{step.tex}    ({step.rule})"))
     label = proof.label.replace("_", " ")
     lines.append(_row("proof", f"{label}: {'; '.join(proof.shapes)}" if proof.shapes else label))
-    if proof.certificate:
-        lines.append(_row("certificate", proof.certificate))
+    if proof.finding:
+        lines.append(_row("found", proof.finding))
     lines += [_row("assumed", axiom) for axiom in (*proof.hypotheses, *proof.axioms)]
     return "\n".join(lines)
