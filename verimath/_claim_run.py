@@ -35,6 +35,7 @@ from verimath.power import Bench
 from verimath.power import mutants as generated_mutants
 from verimath.prepare import Prepared, Want, prepare, wanted, wanted_by
 from verimath.proof.explicit import is_explicit, prove
+from verimath.proof.ladder import STRENGTH, climb, combined, weakest
 from verimath.report.record import (
     Array,
     ClaimRecord,
@@ -108,10 +109,6 @@ class _Tally:
         self.elements += judgement.elements
         self.worst_ratio = max(self.worst_ratio, judgement.worst_ratio)
         self.floors.append(judgement.floors)
-
-
-# A claim is proved as far as it is at the weakest of its ranks.
-_STRENGTH = ("refuted", "none", "sampled", "exact_at_shapes")
 
 
 class ClaimRun:
@@ -495,6 +492,19 @@ class ClaimRun:
 
     def proof(self) -> Proof:
         """Everything that is known beyond the examples."""
+        return combined(self._symbolic_proof(), self.climbed())
+
+    def climbed(self) -> Proof:
+        """The rung of the proof ladder that the claim reaches, at all of its ranks."""
+        return weakest(
+            [
+                climb(prepared, self._small_bindings(prepared), seed=self.options.seed)
+                for prepared in self.prepared.values()
+            ]
+        )
+
+    def _symbolic_proof(self) -> Proof | None:
+        """What symbols at small shapes show; None if those are too large, or picked by labels."""
         proofs: list[Proof] = []
         shown = self.shown()
         for prepared in sorted(self.prepared.values(), key=lambda p: p is not shown):
@@ -502,16 +512,21 @@ class ClaimRun:
             if bindings and not prepared.picks_by_inputs:
                 proofs.append(prove(prepared, bindings))
         if not proofs:
-            return Proof(label="sampled")  # too large for symbols, or picked by labels
+            return None
         first = proofs[0]
-        weakest = min(proofs, key=lambda proof: _STRENGTH.index(proof.label))
-        if weakest.label != "exact_at_shapes":
-            return weakest.model_copy(update={"steps": first.steps})
+        least = min(proofs, key=lambda proof: STRENGTH.index(proof.label))
+        if least.label != "exact_at_shapes":
+            return least.model_copy(update={"steps": first.steps})
         shapes = tuple(shape for proof in proofs for shape in proof.shapes)
         return first.model_copy(update={"shapes": shapes})
 
     def _explicit_bindings(self, prepared: Prepared) -> list[Binding]:
-        """A few small sizes for the symbolic comparison, all different ones first."""
+        """Sizes for the symbolic comparison."""
+        small = self._small_bindings(prepared)
+        return [b for b in small if is_explicit(prepared, b)][:_EXPLICIT_SHAPES]
+
+    def _small_bindings(self, prepared: Prepared) -> list[Binding]:
+        """A few small sizes of which the claim speaks, all different ones first."""
         names = axis_names(self.domain, prepared.ranks)
         tried: list[Binding] = [
             {name: 2 + i % 2 for i, name in enumerate(names)},
@@ -520,8 +535,7 @@ class ClaimRun:
             dict.fromkeys(names, 1),
         ]
         distinct = [b for i, b in enumerate(tried) if b not in tried[:i]]
-        usable = [b for b in distinct if prepared.allows(b) and is_explicit(prepared, b)]
-        return usable[:_EXPLICIT_SHAPES]
+        return [b for b in distinct if prepared.allows(b)]
 
     def _mutants(self) -> tuple[Mutant, ...]:
         if self.claim.expected == "refuted":

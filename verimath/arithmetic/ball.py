@@ -6,7 +6,7 @@ Johansson, *Arb: efficient arbitrary-precision midpoint-radius interval arithmet
 Comput. 66 (2017).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any, TypeVar
@@ -82,7 +82,7 @@ def decided(question: Callable[[], Decided]) -> Decided:
 
 
 @contextmanager
-def _precision(bits: int) -> Iterator[None]:
+def _precision(bits: int) -> Generator[None]:
     before = flint.ctx.prec
     flint.ctx.prec = bits
     try:

@@ -45,15 +45,20 @@ class ScaleError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Where to evaluate: sizes, the free inputs there, and what the unknowns are drawn from."""
+    """Where to evaluate: sizes, the free inputs there, and what the unknowns are drawn from.
+
+    `roots` and `zero_one` say what is used of square roots and of steps: that they are roots, that
+    they are 0 or 1. Otherwise they are unknowns like any other. `pattern` chooses signs and steps.
+    """
 
     bindings: tuple[Binding, ...]
     inputs: Mapping[str, Values]
     positive: frozenset[str]
     seed: str
     by_value: bool
+    roots: bool = False
+    zero_one: bool = False
     pattern: int = 0
-    zero_one: bool = False  # steps are 0 or 1, by the pattern; otherwise any number
     scale: int = 1
 
 
@@ -151,7 +156,8 @@ class Evaluation:
             key = (f"sqrt({prime})", ())
             if key not in self._classes:
                 given = [gf.residues(prime % gf.PRIME) for _ in found]
-                self._classes[key] = [_Class(None, given, self._signed(given))]
+                roots = self._signed(given) if self.point.roots else self._unknown_number(key[0])
+                self._classes[key] = [_Class(None, given, roots)]
             (own,) = self._classes[key]
             found = [
                 gf.multiply(x, gf.power(r, exponent)) for x, r in zip(found, own.value, strict=True)
@@ -318,7 +324,7 @@ class Evaluation:
         return value
 
     def _new(self, label: str, name: str, argument: Values) -> Values:
-        if name == "sqrt":
+        if name == "sqrt" and self.point.roots:
             return [self._signed_root(v, k) for k, v in enumerate(argument)]
         if name == "step" and self.point.zero_one:
             return [self._bits(v.shape, k) for k, v in enumerate(argument)]
@@ -327,7 +333,7 @@ class Evaluation:
     def _each(self, name: str, x: Residues, binding: int) -> Residues:
         """Element by element: one unknown for every different argument."""
         re, im = np.empty(x.shape, dtype=object), np.empty(x.shape, dtype=object)
-        imaginary = x.with_imaginary()
+        imaginary: Any = x.with_imaginary()
         for place in np.ndindex(*x.shape):
             re[place], im[place] = self._element(name, int(x.re[place]), imaginary[place], binding)
         return Residues(re, im if np.any(im != 0) else None)
@@ -341,7 +347,7 @@ class Evaluation:
             a, b = known[opposite]
             shift = 1 if name == "step" else 0
             return (shift - a) % gf.PRIME, -b % gf.PRIME
-        if name == "sqrt":
+        if name == "sqrt" and self.point.roots:
             found = self._signed_root(Residues(_scalar(re), _scalar(im)), binding)
             known[name, re, im] = int(found.re[()]), int(found.with_imaginary()[()])
         elif name == "step" and self.point.zero_one:
@@ -410,18 +416,49 @@ def _turned(x: Residues, axes: tuple[int, ...]) -> Residues:
 
 
 def _taken(own: _Class, argument: Values, name: str) -> Values | None:
-    """The value of a class for an argument that is its own, or (of an odd function) its negative."""
+    """The value of a class for its own argument, or that argument's negative, if it is odd."""
     if all(map(gf.equal, own.argument, argument)):
         return own.value
-    if name in _ODD or name == "step":
+    if name in _ODD:
         opposite = [gf.negative(v) for v in own.argument]
         if all(map(gf.equal, opposite, argument)):
             return [_opposite(name, v) for v in own.value]
+    if name == "step":
+        factor = _factor_between(own.argument, argument)
+        if factor is not None:
+            return own.value if factor > 0 else [_opposite(name, v) for v in own.value]
     return None
 
 
+def _factor_between(one: Values, other: Values) -> Fraction | None:
+    """The simple number that `other` is a multiple of `one` by, if there is one.
+
+    The step of a multiple is the same step, or (if the number is negative) the opposite one.
+    """
+    filled = [(a, b) for a, b in zip(one, other, strict=True) if a.re.size and a.im is None]
+    if not filled or filled[0][1].im is not None:
+        return None
+    first, second = (int(v.re.ravel()[0]) for v in filled[0])
+    if not first:
+        return None
+    ratio = second * pow(first, -1, gf.PRIME) % gf.PRIME
+    factor = _SIMPLE.get(ratio)
+    if factor is None:
+        return None
+    scaled = [gf.multiply(gf.residues(ratio), v) for v in one]
+    return factor if all(map(gf.equal, scaled, other)) else None
+
+
+_SIMPLE = {
+    gf.of_fraction(sign * Fraction(a, b)): sign * Fraction(a, b)
+    for a in range(1, 13)
+    for b in range(1, 13)
+    for sign in (1, -1)
+}
+
+
 def _wave(name: str, there: Residues, back: Residues) -> Residues:
-    """cos = (e + 1/e) / 2, sin = (e - 1/e) / (2 i)."""
+    """Cos = (e + 1/e) / 2, sin = (e - 1/e) / (2 i)."""
     half = gf.residues(gf.of_fraction(_HALF))
     if name == "cos":
         return gf.multiply(half, gf.add(there, back))
@@ -519,9 +556,10 @@ def _einsum(node: Node, x: list[Residues], binding: Binding) -> Residues:
     subscripts: Subscripts = node.parameter
     operands = [list(indices) for indices in subscripts.operands]
     output = list(subscripts.output)
+    einsum: Any = np.einsum  # whose types know no arrays of objects
     if len(x) == 1:
-        return _reduced(x[0].placed(lambda part: np.einsum(part, operands[0], output)))
-    return gf.bilinear(lambda a, b: np.einsum(a, operands[0], b, operands[1], output), *x)
+        return _reduced(x[0].placed(lambda part: einsum(part, operands[0], output)))
+    return gf.bilinear(lambda a, b: einsum(a, operands[0], b, operands[1], output), *x)
 
 
 def _reduced(x: Residues) -> Residues:

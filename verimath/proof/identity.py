@@ -27,7 +27,10 @@ from verimath.proof.structured import Construction, construction_of
 from verimath.shapes import Binding, Size
 
 # Counted, so that the same claim ends in the same way on every machine.
-LARGEST_GRID = 600  # combinations of sizes
+_LARGEST_GRID = 600  # combinations of sizes
+_LARGEST_START = 3  # the first size at which a formula is defined
+_STARTS = 8  # choices of first sizes
+_WANTED_BITS = 40  # of the failure probability
 LARGEST_PATTERN = 8  # choices of a sign or a step, each doubling the work
 _LARGEST_LABELS = 64  # combinations of labels
 _LARGEST_WORK = 3_000_000  # elements of all values, over all sizes
@@ -38,28 +41,40 @@ Substitution = Mapping[str, tuple[Construction, int]]
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Two sequences of arrays that are claimed to be equal, and what is known of their inputs."""
+    """Two sequences of arrays that are claimed to be equal, and what is known of their inputs.
+
+    `allowed` says at which sizes the formulas are defined.
+    """
 
     left: tuple[Node, ...]
     right: tuple[Node, ...]
     inputs: Mapping[str, Input]
     shapes: Mapping[str, tuple[Size, ...]]
+    allowed: Callable[[Binding], bool] = lambda binding: True
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the sizes, sorted."""
+        return sorted({n for shape in self.shapes.values() for size in shape for n in size.names})
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
     """What exact evaluation says: equal at the bindings looked at, for all sizes, or neither.
 
+    `pairs` are the core nodes that were compared, with structured inputs made of free ones.
     `bounds` is set where the sizes looked at suffice for all; `reason` says what stood in the way
     of more.
     """
 
     equal: bool
+    pairs: tuple[tuple[Node, Node], ...] = ()
     bindings: tuple[Binding, ...] = ()
     bounds: Bounds | None = None
     failure_bits: float = 0.0
     hypotheses: tuple[str, ...] = ()
     reason: str | None = None
+    defined: bool = True  # at the sizes looked at
 
 
 def for_all_sizes(identity: Identity, *, seed: int = 0) -> Known:
@@ -70,8 +85,8 @@ def for_all_sizes(identity: Identity, *, seed: int = 0) -> Known:
     difference (which is no refutation).
     """
 
-    def look(sides: "_Sides", names: frozenset[str]) -> Known:
-        return _over_all_sizes(identity, sides, names, seed)
+    def look(sides: "_Sides", mode: _Mode) -> Known:
+        return _over_all_sizes(identity, sides, mode, seed)
 
     return _first_equal(identity, look)
 
@@ -79,10 +94,18 @@ def for_all_sizes(identity: Identity, *, seed: int = 0) -> Known:
 def at_sizes(identity: Identity, bindings: Sequence[Binding], *, seed: int = 0) -> Known:
     """Evaluate at the given sizes."""
 
-    def look(sides: "_Sides", names: frozenset[str]) -> Known:
-        return _looked(identity, sides, bindings, seed, by_value=True)
+    def look(sides: "_Sides", mode: _Mode) -> Known:
+        return _evaluated(identity, sides, bindings, mode, seed, by_value=True)[0]
 
     return _first_equal(identity, look)
+
+
+@dataclass(frozen=True, slots=True)
+class _Mode:
+    """What is used of roots and steps; every choice of their signs costs an evaluation."""
+
+    roots: bool
+    zero_one: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,38 +119,60 @@ class _Sides:
         return tuple(node for pair in self.pairs for node in pair)
 
     @property
-    def has_steps(self) -> bool:
-        return any(node.operation == "subgradient" for node in topological(self.nodes))
+    def modes(self) -> list[_Mode]:
+        """What to try: first with nothing used of roots and steps, then with more."""
+        nodes = topological(self.nodes)
+        roots = any(
+            node.operation == "cholesky"
+            or (node.operation == "power" and node.parameter.denominator != 1)
+            or (node.operation == "constant" and node.parameter.unit == "sqrt")
+            for node in nodes
+        )
+        steps = any(node.operation == "subgradient" for node in nodes)
+        modes = [_Mode(roots=False, zero_one=False)]
+        modes += [_Mode(roots=True, zero_one=False)] if roots else []
+        return modes + ([_Mode(roots=roots, zero_one=True)] if steps else [])
 
 
-Look = Callable[[_Sides, frozenset[str]], Known]
+Look = Callable[[_Sides, _Mode], Known]
 
 
 def _first_equal(identity: Identity, look: Look) -> Known:
     """Free inputs first; then, if that isn't enough, with their structure."""
-    names = frozenset(name for shape in identity.shapes.values() for n in shape for name in n.names)
-    try:
-        known = look(_sides(identity, {}), names)
-    except NotExpressibleError as error:
-        return Known(False, reason=f"not expressible in a field: {error}")
-    except (NoBoundError, _TooLargeError) as error:
-        known = Known(False, reason=str(error))
+    known = _tried(identity, {}, look)
     if known.equal:
         return known
     found = _constructions(identity)
     for needed in _subsets(found):
-        shown: list[Known] = []
-        for choice in itertools.product(*(range(len(found[n].makes)) for n in needed)):
-            chosen = {n: (found[n], k) for n, k in zip(needed, choice, strict=True)}
-            try:
-                shown.append(look(_sides(identity, chosen), names))
-            except (NotExpressibleError, NoBoundError, _TooLargeError) as error:
-                shown.append(Known(False, reason=str(error)))
+        shown = [
+            _tried(identity, {n: (found[n], k) for n, k in zip(needed, choice, strict=True)}, look)
+            for choice in itertools.product(*(range(len(found[n].makes)) for n in needed))
+        ]
         if all(one.equal for one in shown):
             hypotheses = tuple(f"{found[n].hypothesis}: {n}" for n in needed)
             bits = min(one.failure_bits for one in shown)
             return replace(shown[0], hypotheses=hypotheses, failure_bits=bits)
     return known
+
+
+def _tried(identity: Identity, structure: Substitution, look: Look) -> Known:
+    """The first mode that shows equality, or why the first one didn't."""
+    reasons: list[str] = []
+    try:
+        sides = _sides(identity, structure)
+    except NotExpressibleError as error:
+        return Known(False, reason=f"a field can't express {error}")
+    for mode in sides.modes:
+        try:
+            known = look(sides, mode)
+        except NotExpressibleError as error:
+            known = Known(False, reason=f"a field can't express {error}")
+        except (NoBoundError, _TooLargeError) as error:
+            known = Known(False, reason=str(error))
+        if known.equal:
+            return known
+        reasons.append(known.reason or "")
+    return Known(False, reason=reasons[0])
 
 
 def _subsets(found: Mapping[str, Construction]) -> Iterable[tuple[str, ...]]:
@@ -169,57 +214,79 @@ class _TooLargeError(Exception):
     """More work than is allowed, and how much it would be."""
 
 
-def _over_all_sizes(identity: Identity, sides: _Sides, names: frozenset[str], seed: int) -> Known:
-    found = bounds(sides.pairs, sorted(names))
+def _over_all_sizes(identity: Identity, sides: _Sides, mode: _Mode, seed: int) -> Known:
+    """From the smallest sizes on from which the formulas are defined at all."""
+    names = identity.names
+    starts = itertools.product(range(1, _LARGEST_START + 1), repeat=len(names))
+    known = Known(False, reason="the formulas aren't defined at consecutive sizes")
+    for start in sorted(itertools.islice(starts, _LARGEST_GRID), key=sum)[:_STARTS]:
+        first = dict(zip(names, start, strict=True))
+        found = bounds(sides.pairs, first, roots=mode.roots)
+        if not all(map(identity.allowed, _grid(found))):
+            continue
+        known = _from_start(identity, sides, mode, seed, found)
+        if known.defined:
+            break
+    return known
+
+
+def _from_start(identity: Identity, sides: _Sides, mode: _Mode, seed: int, found: Bounds) -> Known:
     # Arguments that turn out to be equal have to be so at all sizes, which may take larger ones.
     for _ in range(_ATTEMPTS):
-        grid = _grid(found)
-        known, merged = _evaluated(identity, sides, grid, seed, by_value=False)
-        if not known.equal or not merged:
-            return replace(known, bounds=found if known.equal else None)
-        wider = bounds([*sides.pairs, *merged], sorted(names))
-        if all(wider.largest[n] <= found.largest[n] for n in names):
+        known, merged = _evaluated(identity, sides, _grid(found), mode, seed, by_value=False)
+        if not known.equal:
+            return known
+        wider = bounds([*sides.pairs, *merged], found.first, roots=mode.roots)
+        if all(wider.largest[n] <= found.largest[n] for n in identity.names):
             return replace(known, bounds=found)
-        found = Bounds({n: max(wider.largest[n], found.largest[n]) for n in names})
+        largest = {n: max(wider.largest[n], found.largest[n]) for n in identity.names}
+        found = Bounds(found.first, largest)
     raise NoBoundError("the sizes at which arguments agree kept growing")
 
 
 def _grid(found: Bounds) -> list[Binding]:
-    cells = prod(found.largest.values())
-    if cells > LARGEST_GRID:
+    ranges = [range(found.first[n], top + 1) for n, top in found.largest.items()]
+    cells = prod(map(len, ranges))
+    if cells > _LARGEST_GRID:
         text = ", ".join(f"{n} <= {k}" for n, k in found.largest.items())
-        raise _TooLargeError(f"{cells} combinations of sizes ({text}); at most {LARGEST_GRID}")
-    ranges = [range(1, top + 1) for top in found.largest.values()]
+        raise _TooLargeError(f"{cells} combinations of sizes ({text}); at most {_LARGEST_GRID}")
     return [dict(zip(found.largest, sizes, strict=True)) for sizes in itertools.product(*ranges)]
 
 
-def _looked(
-    identity: Identity, sides: _Sides, bindings: Sequence[Binding], seed: int, *, by_value: bool
-) -> Known:
-    return _evaluated(identity, sides, bindings, seed, by_value=by_value)[0]
-
-
 def _evaluated(
-    identity: Identity, sides: _Sides, bindings: Sequence[Binding], seed: int, *, by_value: bool
+    identity: Identity,
+    sides: _Sides,
+    bindings: Sequence[Binding],
+    mode: _Mode,
+    seed: int,
+    *,
+    by_value: bool,
 ) -> tuple[Known, list[tuple[Node, Node]]]:
-    """Whether both sides agree at the bindings, and which arguments of functions were merged."""
-    work = sum(
-        prod(n.at(b) for n in node.shape) for b in bindings for node in topological(sides.nodes)
-    )
+    """Whether both sides agree at the bindings, and which arguments of functions were merged.
+
+    As many points are looked at as it takes for the wanted failure probability.
+    """
+    nodes = topological(sides.nodes)
+    work = sum(prod(n.at(b) for n in node.shape) for b in bindings for node in nodes)
     if work > _LARGEST_WORK:
         raise _TooLargeError(f"{work} elements to evaluate; at most {_LARGEST_WORK}")
-    reason = "no point was found at which everything is defined"
+    reason, bits, merged = "", 0.0, dict[tuple[Node, Node], None]()
     for attempt in range(_ATTEMPTS):
-        point = _point(identity, bindings, f"{seed}/{attempt}", by_value=by_value)
+        point = _point(identity, bindings, f"{seed}/{attempt}", mode, by_value=by_value)
         try:
-            known, merged = _at_point(sides, point)
-            if not known.equal and sides.has_steps:
-                known, merged = _at_point(sides, replace(point, zero_one=True))
+            known, found = _at_point(sides, point)
         except DegenerateError as error:
             reason = f"no point was found at which everything is defined: {error}"
             continue
-        return known, merged
-    return Known(False, reason=reason), []
+        if not known.equal or known.failure_bits <= 0:
+            return known, []
+        bits += known.failure_bits
+        merged.update(dict.fromkeys(found))
+        if bits >= _WANTED_BITS:
+            return replace(known, failure_bits=bits), list(merged)
+    if bits:
+        return Known(False, reason=f"a failure probability of 2^-{bits:.0f} and no less"), []
+    return Known(False, reason=reason, defined=False), []
 
 
 def _at_point(sides: _Sides, point: Point) -> tuple[Known, list[tuple[Node, Node]]]:
@@ -243,7 +310,8 @@ def _at_point(sides: _Sides, point: Point) -> tuple[Known, list[tuple[Node, Node
     bits = min(
         failure_bits(sides.pairs, b, roots=choices, scale=point.scale) for b in point.bindings
     )
-    return Known(True, tuple(point.bindings), failure_bits=bits), list(merged)
+    known = Known(True, sides.pairs, tuple(point.bindings), failure_bits=bits)
+    return known, list(merged)
 
 
 def _run(sides: _Sides, point: Point) -> tuple[Evaluation, list[Values]]:
@@ -257,24 +325,29 @@ def _run(sides: _Sides, point: Point) -> tuple[Evaluation, list[Values]]:
 # --- points ---------------------------------------------------------------------------------
 
 
-def _point(identity: Identity, bindings: Sequence[Binding], seed: str, *, by_value: bool) -> Point:
+def _point(
+    identity: Identity, bindings: Sequence[Binding], seed: str, mode: _Mode, *, by_value: bool
+) -> Point:
     """A random point of the domain at every binding; every choice of labels is one of its own."""
     source = random.Random(seed)  # noqa: S311  no secret
     chosen: list[tuple[Binding, dict[str, Residues]]] = []
     for binding in bindings:
         for labels in _labels(identity, binding):
             chosen.append((binding, _inputs(identity, binding, labels, source)))
-    positive = frozenset(n for n, spec in identity.inputs.items() if _is_positive(spec))
+    positive = frozenset(n for n, spec in identity.inputs.items() if is_positive(spec))
     return Point(
         bindings=tuple(binding for binding, _ in chosen),
         inputs={name: [made[name] for _, made in chosen] for name in identity.inputs},
         positive=positive,
         seed=seed,
         by_value=by_value,
+        roots=mode.roots,
+        zero_one=mode.zero_one,
     )
 
 
-def _is_positive(spec: Input) -> bool:
+def is_positive(spec: Input) -> bool:
+    """Whether every element of an input is certainly > 0."""
     low = spec.min_value
     above = low is not None and (low > 0 or (low == 0 and (spec.exclude_min or spec.exclude_zero)))
     return above or spec.structure == "open simplex"

@@ -9,6 +9,7 @@ import itertools
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
 from math import prod
 from typing import Any
@@ -49,19 +50,14 @@ class Witness:
     high: str
 
 
-def refute(
-    identity: Identity, allowed: Callable[[Binding], bool], *, seed: int = 0
-) -> Witness | None:
-    """A certified counterexample, or None if none is found within the counted limits.
-
-    `allowed` says of which sizes the claim speaks.
-    """
+def refute(identity: Identity, *, seed: int = 0) -> Witness | None:
+    """A certified counterexample, or None if none is found within the counted limits."""
     try:
         outputs = lowered((*identity.left, *identity.right))
     except NotExpressibleError:
         return None
     source = random.Random(seed)  # noqa: S311  no secret
-    for binding in _sizes(identity, allowed):
+    for binding in _sizes(identity):
         for number in range(POINTS):
             point = _drawn(identity, binding, source, number)
             if point is None:
@@ -72,9 +68,9 @@ def refute(
     return None
 
 
-def _sizes(identity: Identity, allowed: Callable[[Binding], bool]) -> Iterator[Binding]:
+def _sizes(identity: Identity) -> Iterator[Binding]:
     """Small choices of sizes, the smallest first; different sizes tell more than equal ones."""
-    names = sorted({n for shape in identity.shapes.values() for s in shape for n in s.names})
+    names = identity.names
     choices = itertools.product(range(1, _LARGEST_SIZE + 1), repeat=len(names))
     ordered = sorted(itertools.islice(choices, 20_000), key=lambda c: (sum(c), max(c, default=0)))
     count = 0
@@ -83,7 +79,7 @@ def _sizes(identity: Identity, allowed: Callable[[Binding], bool]) -> Iterator[B
         elements = sum(
             prod(size.at(binding) for size in shape) for shape in identity.shapes.values()
         )
-        if elements > _LARGEST_ELEMENTS or not allowed(binding):
+        if elements > _LARGEST_ELEMENTS or not identity.allowed(binding):
             continue
         yield binding
         count += 1
@@ -189,8 +185,16 @@ def _shown(ball: Any) -> str:
 
 
 def _ends(gap: Any) -> tuple[str, str]:
-    """Decimal numbers around a ball."""
-    return str(gap.lower().str(8, radius=False)), str(gap.upper().str(8, radius=False))
+    """Decimal numbers around a ball, rounded away from it."""
+    return _decimal(gap.lower(), ROUND_FLOOR), _decimal(gap.upper(), ROUND_CEILING)
+
+
+def _decimal(end: Any, rounding: str) -> str:
+    """An end of a ball, a dyadic number, in eight digits."""
+    mantissa, exponent = (int(part) for part in end.mid().man_exp())
+    exact = Fraction(mantissa) * Fraction(2) ** exponent
+    context = Context(prec=8, rounding=rounding)
+    return str(context.divide(Decimal(exact.numerator), Decimal(exact.denominator)))
 
 
 # --- simpler --------------------------------------------------------------------------------
@@ -217,8 +221,9 @@ def _places(identity: Identity, point: Point) -> Iterable[tuple[str, tuple[int, 
     """Elements that may be changed one by one: those of inputs without structure."""
     for name, spec in identity.inputs.items():
         if spec.is_free and spec.kind == "real":
-            for place in np.ndindex(*point[name].shape):
-                yield name, place, point[name][place]
+            cells: Any = point[name]
+            for place in np.ndindex(*cells.shape):
+                yield name, place, cells[place]
 
 
 def _simpler(value: Fraction) -> Iterable[Fraction]:

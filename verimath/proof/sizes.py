@@ -2,14 +2,14 @@
 
 For one dimension n, every element of left - right is, after denominators are cleared, a sum of
 terms in which at most K indices run over n, of functions that don't depend on n themselves. If it
-vanishes at the sizes 1 to K + max(f, 1), where f indices of the element itself lie on n, it
-vanishes at every size: the lemma of docs/proofs.md. Here K is counted from the formula.
+vanishes at the sizes from `first` to max(first, f) + K, where f indices of the element itself lie
+on n, it vanishes at every size: the lemma of docs/proofs.md. Here K is counted from the formula.
 
 Several dimensions are taken one after another: for the first, all others are any sizes; for the
 next, the first has a known largest size; and so on. Then the whole grid has to be looked at.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil
@@ -86,24 +86,30 @@ def _sum(*counts: _Count) -> _Count:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The sizes to look at: 1 to the number given, for every dimension."""
+    """The sizes to look at, for every dimension: all from the first to the largest."""
 
+    first: Mapping[str, int]
     largest: Mapping[str, int]
 
 
-def bounds(pairs: Sequence[tuple[Node, Node]], names: Iterable[str]) -> Bounds:
+def bounds(
+    pairs: Sequence[tuple[Node, Node]], first: Mapping[str, int], *, roots: bool = True
+) -> Bounds:
     """The largest size per dimension at which all pairs of core nodes have to be compared.
+
+    `first` is the smallest size per dimension at which the formulas are defined. Without `roots`,
+    square roots are unknowns, of which nothing is used but that equal numbers have equal ones.
 
     Raises NoBoundError, with the dimension and what stands in the way, if there is none.
     """
-    left = list(names)
+    left = sorted(first)
     found: dict[str, int] = {}
     while left:
         reasons: dict[str, str] = {}
         sizes: dict[str, int] = {}
         for name in left:
             try:
-                sizes[name] = max(_bound(a, b, name, found) for a, b in pairs)
+                sizes[name] = max(_last(pair, name, first[name], found, roots) for pair in pairs)
             except NoBoundError as error:
                 reasons[name] = str(error)
         if not sizes:
@@ -112,21 +118,23 @@ def bounds(pairs: Sequence[tuple[Node, Node]], names: Iterable[str]) -> Bounds:
         name = min(sizes, key=lambda n: (sizes[n], n))
         found[name] = sizes[name]
         left.remove(name)
-    return Bounds(found)
+    return Bounds(dict(first), found)
 
 
-def _bound(a: Node, b: Node, name: str, known: Mapping[str, int]) -> int:
-    counter = _Counter(name, known)
-    counts = [counter.of(node) for node in (a, b)]
-    own = sum(counter.is_own(size) for size in a.shape)
-    return ceil(_sum(*counts).number) + max(own, 1)
+def _last(
+    pair: tuple[Node, Node], name: str, first: int, known: Mapping[str, int], roots: bool
+) -> int:
+    counter = _Counter(name, known, roots)
+    total = _sum(*(counter.of(node) for node in pair))
+    own = sum(counter.is_own(size) for size in pair[0].shape)
+    return ceil(total.number) + max(own, first)
 
 
 class _Counter:
     """Counts along one dimension; the dimensions of `known` have at most these sizes."""
 
-    def __init__(self, name: str, known: Mapping[str, int]) -> None:
-        self.name, self.known = name, known
+    def __init__(self, name: str, known: Mapping[str, int], roots: bool) -> None:
+        self.name, self.known, self.roots = name, known, roots
         self.counts: dict[Node, _Count] = {}
         self.positions: set[Node] = set()
 
@@ -239,6 +247,8 @@ class _Counter:
             if exponent < 0:
                 return self._reciprocal(node.inputs[0], count, -exponent)
             return _product(*[count] * exponent.numerator) if exponent else _NOTHING
+        if not self.roots:
+            return _NOTHING
         # sqrt(a / b) = w / b with w^2 = a b: every other w is replaced by half of what a b counts.
         half = (count.number + count.below) / 2
         times = Fraction(abs(exponent.numerator))

@@ -51,8 +51,10 @@ class DerivativeRecord(_Part):
 
 
 class EvaluationCertificate(_Part):
-    """Pairs of nodes agree at random points of a prime field: `all_shapes_randomised` if for every
-    size between the first and last of `sizes`, else `exact_at_shapes` at the bindings.
+    """Pairs of nodes agree at random points of a prime field.
+
+    At every size between the first and the last of `sizes`, which shows `all_shapes_randomised`;
+    else at the bindings, which shows `exact_at_shapes`.
     """
 
     kind: Literal["evaluation"] = "evaluation"
