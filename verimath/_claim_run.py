@@ -6,7 +6,6 @@ Lives as long as the run of that claim; `verimath._engine` is the way in.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -30,12 +29,12 @@ from verimath.formula.latex import statement_tex
 from verimath.isolation import LostError, isolated
 from verimath.judge import Finding, Judgement, judge, judge_bound, worse
 from verimath.outcome import outcome_of
-from verimath.plans import Plan, axis_names
+from verimath.plans import Plan
 from verimath.power import Bench
 from verimath.power import mutants as generated_mutants
-from verimath.prepare import Prepared, Want, prepare, wanted, wanted_by
+from verimath.prepare import Prepared, Want, prepare, rank_choices, wanted, wanted_by
 from verimath.proof.explicit import is_explicit, prove
-from verimath.proof.ladder import STRENGTH, climb, combined, weakest
+from verimath.proof.ladder import STRENGTH, climbed, combined, small_bindings
 from verimath.report.record import (
     Array,
     ClaimRecord,
@@ -117,9 +116,7 @@ class ClaimRun:
     def __init__(self, claim: Claim, candidates: Sequence[Route], options: Options) -> None:
         self.claim, self.options = claim, options
         self.domain: Domain = claim.domain
-        self.prepared = {
-            ranks: prepare(claim, dict(ranks)) for ranks in _rank_choices(claim.domain)
-        }
+        self.prepared = {ranks: prepare(claim, dict(ranks)) for ranks in rank_choices(claim.domain)}
         self.ways = (
             *ways_of(claim),
             *declared_ways(candidates, side="candidate"),
@@ -492,15 +489,8 @@ class ClaimRun:
 
     def proof(self) -> Proof:
         """Everything that is known beyond the examples."""
-        return combined(self._symbolic_proof(), self.climbed())
-
-    def climbed(self) -> Proof:
-        """The rung of the proof ladder that the claim reaches, at all of its ranks."""
-        return weakest(
-            [
-                climb(prepared, self._small_bindings(prepared), seed=self.options.seed)
-                for prepared in self.prepared.values()
-            ]
+        return combined(
+            self._symbolic_proof(), climbed(self.prepared.values(), seed=self.options.seed)
         )
 
     def _symbolic_proof(self) -> Proof | None:
@@ -522,20 +512,8 @@ class ClaimRun:
 
     def _explicit_bindings(self, prepared: Prepared) -> list[Binding]:
         """Sizes for the symbolic comparison."""
-        small = self._small_bindings(prepared)
-        return [b for b in small if is_explicit(prepared, b)][:_EXPLICIT_SHAPES]
-
-    def _small_bindings(self, prepared: Prepared) -> list[Binding]:
-        """A few small sizes of which the claim speaks, all different ones first."""
-        names = axis_names(self.domain, prepared.ranks)
-        tried: list[Binding] = [
-            {name: 2 + i % 2 for i, name in enumerate(names)},
-            dict.fromkeys(names, 2),
-            {name: 1 + i % 2 for i, name in enumerate(names)},
-            dict.fromkeys(names, 1),
-        ]
-        distinct = [b for i, b in enumerate(tried) if b not in tried[:i]]
-        return [b for b in distinct if prepared.allows(b)]
+        usable = [b for b in small_bindings(prepared) if is_explicit(prepared, b)]
+        return usable[:_EXPLICIT_SHAPES]
 
     def _mutants(self) -> tuple[Mutant, ...]:
         if self.claim.expected == "refuted":
@@ -616,14 +594,6 @@ def _hint(cell: Cell, reason: str) -> str | None:
     if cell.backend.library == "numpy":
         return "it was given numpy arrays; backend='torch-cpu' gives it tensors"
     return "it was given torch tensors; backend='numpy' gives it numpy arrays"
-
-
-def _rank_choices(domain: Domain) -> list[tuple[tuple[str, int], ...]]:
-    tops = domain.largest_ranks
-    return [
-        tuple(zip(tops, choice, strict=True))
-        for choice in product(*(range(top + 1) for top in tops.values()))
-    ]
 
 
 def _simpler_of(found: Example | None, example: Example) -> Example:

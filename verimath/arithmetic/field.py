@@ -16,6 +16,7 @@ import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from math import lcm, prod
 from typing import Any
 
@@ -51,6 +52,7 @@ class Point:
     they are 0 or 1. Otherwise they are unknowns like any other. `pattern` chooses signs and steps.
     """
 
+    prime: int
     bindings: tuple[Binding, ...]
     inputs: Mapping[str, Values]
     positive: frozenset[str]
@@ -120,16 +122,16 @@ class Evaluation:
                 return self._placed(node, below)
 
     def _placed(self, node: Node, below: Sequence[Values]) -> Values:
-        rule = _RULES[node.operation]
+        rule, prime = _RULES[node.operation], self.point.prime
         return [
-            rule(node, [x[k] for x in below], binding)
+            rule(node, [x[k] for x in below], binding, prime)
             for k, binding in enumerate(self.point.bindings)
         ]
 
     # --- constants and functions ---
 
     def _constant(self, constant: Constant, count: int) -> Values:
-        factor = gf.residues(gf.of_fraction(constant.factor))
+        factor = self._fraction(constant.factor)
         if constant.is_rational:
             return [factor] * count
         match constant.unit:
@@ -141,8 +143,14 @@ class Evaluation:
                 unit = self._unknown_number(constant.unit)
         return [gf.multiply(factor, x) for x in unit]
 
+    def _number(self, value: int) -> Residues:
+        return gf.residues(self.point.prime, value)
+
+    def _fraction(self, value: Fraction) -> Residues:
+        return self._number(gf.of_fraction(self.point.prime, value))
+
     def _unknown_number(self, name: str) -> Values:
-        value = gf.residues(self._random(name, 0).randrange(1, gf.PRIME))
+        value = self._number(self._random(name, 0).randrange(1, self.point.prime))
         return [value for _ in self.point.bindings]
 
     def _exponential_of_one(self, exponent: Fraction) -> Values:
@@ -151,11 +159,11 @@ class Evaluation:
 
     def _root_of_number(self, radicand: Fraction) -> Values:
         """Roots of primes are independent, so each has a sign of its own, the same at all sizes."""
-        found = [gf.residues(1) for _ in self.point.bindings]
+        found = [self._number(1) for _ in self.point.bindings]
         for prime, exponent in _factors(radicand):
             key = (f"sqrt({prime})", ())
             if key not in self._classes:
-                given = [gf.residues(prime % gf.PRIME) for _ in found]
+                given = [self._number(prime) for _ in found]
                 roots = self._signed(given) if self.point.roots else self._unknown_number(key[0])
                 self._classes[key] = [_Class(None, given, roots)]
             (own,) = self._classes[key]
@@ -169,7 +177,7 @@ class Evaluation:
         match name:
             case "negative":
                 if node.kind != "real":
-                    return [Residues(-v.re) for v in self._value(x)]
+                    return [Residues(v.prime, np.asarray(-v.re, object)) for v in self._value(x)]
                 return [gf.negative(v) for v in self._value(x)]
             case "exp":
                 return self._exponential("exp", x, Fraction(1))
@@ -191,7 +199,7 @@ class Evaluation:
 
     def _exponential_by_law(self, name: str, x: Node, times: Fraction) -> Values:
         if not times:
-            return [gf.residues(np.ones(v.shape, dtype=object)) for v in self._value(x)]
+            return [gf.residues(v.prime, np.ones(v.shape, object)) for v in self._value(x)]
         if _is_move(x):
             inner = self._exponential(name, x.inputs[0], times)
             return self._placed(x, [inner, *(self._value(other) for other in x.inputs[1:])])
@@ -230,7 +238,7 @@ class Evaluation:
             sign = gf.negative if x.operation == "divide" else _same
             return [gf.add(u, sign(v)) for u, v in zip(a, b, strict=True)]
         if x.operation == "power" and all(positive):
-            factor = gf.residues(gf.of_fraction(x.parameter))
+            factor = self._fraction(x.parameter)
             return [gf.multiply(factor, v) for v in self._logarithm(x.inputs[0])]
         return self._applied_to("log", x)
 
@@ -288,7 +296,7 @@ class Evaluation:
             columns.append(column)
         re = np.stack([c.re for c in columns], axis=1) if n else a.re
         im = np.stack([c.with_imaginary() for c in columns], axis=1) if n else a.re
-        return Residues(re, im if np.any(im != 0) else None)
+        return Residues(a.prime, re, im if np.any(im != 0) else None)
 
     # --- unknowns ---
 
@@ -328,7 +336,7 @@ class Evaluation:
             return [self._signed_root(v, k) for k, v in enumerate(argument)]
         if name == "step" and self.point.zero_one:
             return [self._bits(v.shape, k) for k, v in enumerate(argument)]
-        return [_drawn(self._random(label, k), v.shape) for k, v in enumerate(argument)]
+        return [self._drawn(label, k, v.shape) for k, v in enumerate(argument)]
 
     def _each(self, name: str, x: Residues, binding: int) -> Residues:
         """Element by element: one unknown for every different argument."""
@@ -336,26 +344,34 @@ class Evaluation:
         imaginary: Any = x.with_imaginary()
         for place in np.ndindex(*x.shape):
             re[place], im[place] = self._element(name, int(x.re[place]), imaginary[place], binding)
-        return Residues(re, im if np.any(im != 0) else None)
+        return Residues(x.prime, re, im if np.any(im != 0) else None)
 
     def _element(self, name: str, re: int, im: int, binding: int) -> tuple[int, int]:
         known = self._elements[binding]
         if (name, re, im) in known:
             return known[name, re, im]
-        opposite = (name, -re % gf.PRIME, -im % gf.PRIME)
+        prime = self.point.prime
+        opposite = (name, -re % prime, -im % prime)
         if (name in _ODD or name == "step") and opposite in known:
             a, b = known[opposite]
             shift = 1 if name == "step" else 0
-            return (shift - a) % gf.PRIME, -b % gf.PRIME
+            return (shift - a) % prime, -b % prime
         if name == "sqrt" and self.point.roots:
-            found = self._signed_root(Residues(_scalar(re), _scalar(im)), binding)
+            found = self._signed_root(Residues(prime, _scalar(re), _scalar(im)), binding)
             known[name, re, im] = int(found.re[()]), int(found.with_imaginary()[()])
         elif name == "step" and self.point.zero_one:
             known[name, re, im] = self._bit(binding), 0
         else:
             label = f"{name}/{re}/{im}"
-            known[name, re, im] = self._random(label, binding).randrange(gf.PRIME), 0
+            known[name, re, im] = self._random(label, binding).randrange(prime), 0
         return known[name, re, im]
+
+    def _drawn(self, label: str, binding: int, shape: tuple[int, ...]) -> Residues:
+        source = self._random(label, binding)
+        cells = np.empty(shape, dtype=object)
+        for place in np.ndindex(*shape):
+            cells[place] = source.randrange(self.point.prime)
+        return Residues(self.point.prime, cells)
 
     # --- choices ---
 
@@ -366,11 +382,11 @@ class Evaluation:
 
     def _bits(self, shape: tuple[int, ...], binding: int) -> Residues:
         cells = [self._bit(binding) for _ in range(prod(shape))]
-        return Residues(np.array(cells, dtype=object).reshape(shape))
+        return Residues(self.point.prime, np.array(cells, dtype=object).reshape(shape))
 
     def _signed_root(self, x: Residues, binding: int) -> Residues:
         signs = 1 - 2 * self._bits(x.shape, binding).re
-        return gf.multiply(gf.residues(signs), gf.root(x))
+        return gf.multiply(gf.residues(x.prime, signs), gf.root(x))
 
     def _signed(self, x: Values) -> Values:
         """Roots of one number at all sizes."""
@@ -387,16 +403,9 @@ def _scalar(value: int) -> Objects:
     return found
 
 
-def _drawn(source: random.Random, shape: tuple[int, ...]) -> Residues:
-    cells = np.empty(shape, dtype=object)
-    for place in np.ndindex(*shape):
-        cells[place] = source.randrange(gf.PRIME)
-    return Residues(cells)
-
-
 def _opposite(name: str, x: Residues) -> Residues:
     negative = gf.negative(x)
-    return gf.add(gf.residues(1), negative) if name == "step" else negative
+    return gf.add(gf.residues(x.prime, 1), negative) if name == "step" else negative
 
 
 def _orders(own: _Class, shape: tuple[Size, ...], name: str) -> Iterable[_Class]:
@@ -441,33 +450,37 @@ def _factor_between(one: Values, other: Values) -> Fraction | None:
     first, second = (int(v.re.ravel()[0]) for v in filled[0])
     if not first:
         return None
-    ratio = second * pow(first, -1, gf.PRIME) % gf.PRIME
-    factor = _SIMPLE.get(ratio)
+    prime = filled[0][0].prime
+    ratio = second * pow(first, -1, prime) % prime
+    factor = _simple(prime).get(ratio)
     if factor is None:
         return None
-    scaled = [gf.multiply(gf.residues(ratio), v) for v in one]
+    scaled = [gf.multiply(gf.residues(prime, ratio), v) for v in one]
     return factor if all(map(gf.equal, scaled, other)) else None
 
 
-_SIMPLE = {
-    gf.of_fraction(sign * Fraction(a, b)): sign * Fraction(a, b)
-    for a in range(1, 13)
-    for b in range(1, 13)
-    for sign in (1, -1)
-}
+@lru_cache(maxsize=64)
+def _simple(prime: int) -> dict[int, Fraction]:
+    """Fractions of small numbers by their residues."""
+    small = {sign * Fraction(a, b) for a in _SMALL for b in _SMALL for sign in (1, -1)}
+    return {gf.of_fraction(prime, value): value for value in small}
+
+
+_SMALL = range(1, 13)
 
 
 def _wave(name: str, there: Residues, back: Residues) -> Residues:
     """Cos = (e + 1/e) / 2, sin = (e - 1/e) / (2 i)."""
-    half = gf.residues(gf.of_fraction(_HALF))
+    prime = there.prime
+    half = gf.residues(prime, gf.of_fraction(prime, _HALF))
     if name == "cos":
         return gf.multiply(half, gf.add(there, back))
-    minus_i = Residues(_scalar(0), _scalar(gf.PRIME - 1))
+    minus_i = Residues(prime, _scalar(0), _scalar(prime - 1))
     return gf.multiply(gf.multiply(half, minus_i), gf.add(there, gf.negative(back)))
 
 
 def _shares(weights: Residues, axis: int) -> Residues:
-    total = gf.residues(weights.re.sum(axis=axis, keepdims=True))
+    total = gf.residues(weights.prime, weights.re.sum(axis=axis, keepdims=True))
     return gf.multiply(weights, gf.inverse(total))
 
 
@@ -534,25 +547,29 @@ def _is_move(node: Node) -> bool:
 
 # --- rules that need no unknowns ------------------------------------------------------------
 
-Rule = Callable[[Node, list[Residues], Binding], Residues]
+Rule = Callable[[Node, list[Residues], Binding, int], Residues]
 
 
 def _shape(node: Node, binding: Binding) -> tuple[int, ...]:
     return tuple(size.at(binding) for size in node.shape)
 
 
-def _add(node: Node, x: list[Residues], binding: Binding) -> Residues:
+def _add(node: Node, x: list[Residues], binding: Binding, prime: int) -> Residues:
     # Whole numbers stay as they are: they are compared, and used as indices.
-    return gf.add(*x) if node.kind == "real" else Residues(np.asarray(x[0].re + x[1].re, object))
+    return (
+        gf.add(*x)
+        if node.kind == "real"
+        else Residues(prime, np.asarray(x[0].re + x[1].re, object))
+    )
 
 
-def _multiply(node: Node, x: list[Residues], binding: Binding) -> Residues:
+def _multiply(node: Node, x: list[Residues], binding: Binding, prime: int) -> Residues:
     if node.kind == "real":
         return gf.multiply(*x)
-    return Residues(np.asarray(x[0].re * x[1].re, object))
+    return Residues(prime, np.asarray(x[0].re * x[1].re, object))
 
 
-def _einsum(node: Node, x: list[Residues], binding: Binding) -> Residues:
+def _einsum(node: Node, x: list[Residues], binding: Binding, prime: int) -> Residues:
     subscripts: Subscripts = node.parameter
     operands = [list(indices) for indices in subscripts.operands]
     output = list(subscripts.output)
@@ -563,18 +580,18 @@ def _einsum(node: Node, x: list[Residues], binding: Binding) -> Residues:
 
 
 def _reduced(x: Residues) -> Residues:
-    return gf.add(x, gf.residues(0))
+    return gf.add(x, gf.residues(x.prime, 0))
 
 
-def _broadcast(node: Node, x: list[Residues], binding: Binding) -> Residues:
+def _broadcast(node: Node, x: list[Residues], binding: Binding, prime: int) -> Residues:
     return x[0].placed(lambda part: np.broadcast_to(part, _shape(node, binding)))
 
 
-def _reshape(node: Node, x: list[Residues], binding: Binding) -> Residues:
+def _reshape(node: Node, x: list[Residues], binding: Binding, prime: int) -> Residues:
     return x[0].placed(lambda part: part.reshape(_shape(node, binding)))
 
 
-def _table(node: Node, x: list[Residues], binding: Binding) -> Residues:
+def _table(node: Node, x: list[Residues], binding: Binding, prime: int) -> Residues:
     cells = np.empty(_shape(node, binding), dtype=object)
     for place in np.ndindex(*cells.shape):
         value = node.parameter
@@ -582,17 +599,17 @@ def _table(node: Node, x: list[Residues], binding: Binding) -> Residues:
             value = value[position]
         if not value.is_rational:
             raise NotExpressibleError(f"the number {value} in a table")
-        cells[place] = gf.of_fraction(value.factor)
-    return Residues(cells)
+        cells[place] = gf.of_fraction(prime, value.factor)
+    return Residues(prime, cells)
 
 
-def _delta(node: Node, x: list[Residues], binding: Binding) -> Residues:
+def _delta(node: Node, x: list[Residues], binding: Binding, prime: int) -> Residues:
     n = node.shape[0].at(binding)
-    return gf.residues(np.array(np.eye(n, dtype=np.int64), dtype=object))
+    return gf.residues(prime, np.array(np.eye(n, dtype=np.int64), dtype=object))
 
 
-def _index(node: Node, x: list[Residues], binding: Binding) -> Residues:
-    return Residues(np.array(range(node.shape[0].at(binding)), dtype=object))
+def _index(node: Node, x: list[Residues], binding: Binding, prime: int) -> Residues:
+    return Residues(prime, np.array(range(node.shape[0].at(binding)), dtype=object))
 
 
 _COMPARISONS: dict[str, Callable[[Objects, Objects], Any]] = {
@@ -602,23 +619,23 @@ _COMPARISONS: dict[str, Callable[[Objects, Objects], Any]] = {
 }
 
 
-def _compare(node: Node, x: list[Residues], binding: Binding) -> Residues:
-    return Residues(np.asarray(_COMPARISONS[node.parameter](x[0].re, x[1].re) * 1, object))
+def _compare(node: Node, x: list[Residues], binding: Binding, prime: int) -> Residues:
+    return Residues(prime, np.asarray(_COMPARISONS[node.parameter](x[0].re, x[1].re) * 1, object))
 
 
-def _logical(node: Node, x: list[Residues], binding: Binding) -> Residues:
+def _logical(node: Node, x: list[Residues], binding: Binding, prime: int) -> Residues:
     """As polynomials, which hold for masks that are unknowns, too."""
-    one = gf.residues(1)
+    one = gf.residues(prime, 1)
     if node.parameter == "not":
         return gf.add(one, gf.negative(x[0]))
     both = gf.multiply(*x)
     return both if node.parameter == "and" else gf.add(gf.add(*x), gf.negative(both))
 
 
-def _where(node: Node, x: list[Residues], binding: Binding) -> Residues:
+def _where(node: Node, x: list[Residues], binding: Binding, prime: int) -> Residues:
     mask, a, b = x
     if node.kind != "real":
-        return Residues(np.asarray(np.where(mask.re == 1, a.re, b.re), object))
+        return Residues(prime, np.asarray(np.where(mask.re == 1, a.re, b.re), object))
     return gf.add(b, gf.multiply(mask, gf.add(a, gf.negative(b))))
 
 
@@ -626,12 +643,12 @@ def _places(x: Residues) -> Any:
     return x.re.astype(np.int64)
 
 
-def _gather(node: Node, x: list[Residues], binding: Binding) -> Residues:
+def _gather(node: Node, x: list[Residues], binding: Binding, prime: int) -> Residues:
     places = _places(x[1])
     return x[0].placed(lambda part: np.take(part, places, axis=node.parameter))
 
 
-def _scatter(node: Node, x: list[Residues], binding: Binding) -> Residues:
+def _scatter(node: Node, x: list[Residues], binding: Binding, prime: int) -> Residues:
     places = _places(x[1])
     lead = (slice(None),) * node.parameter
 
@@ -643,22 +660,22 @@ def _scatter(node: Node, x: list[Residues], binding: Binding) -> Residues:
     return _reduced(x[0].placed(spread))
 
 
-def _concatenate(node: Node, x: list[Residues], binding: Binding) -> Residues:
+def _concatenate(node: Node, x: list[Residues], binding: Binding, prime: int) -> Residues:
     re = np.concatenate([v.re for v in x], axis=node.parameter)
     if all(v.im is None for v in x):
-        return Residues(re)
-    return Residues(re, np.concatenate([v.with_imaginary() for v in x], axis=node.parameter))
+        return Residues(prime, re)
+    return Residues(prime, re, np.concatenate([v.with_imaginary() for v in x], axis=node.parameter))
 
 
-def _product(node: Node, x: list[Residues], binding: Binding) -> Residues:
+def _product(node: Node, x: list[Residues], binding: Binding, prime: int) -> Residues:
     rows = x[0].placed(lambda part: np.moveaxis(part, node.parameter, 0))
-    found = gf.residues(np.ones(rows.shape[1:], dtype=object))
+    found = gf.residues(prime, np.ones(rows.shape[1:], dtype=object))
     for k in range(rows.shape[0]):
         found = gf.multiply(found, rows.placed(lambda part, k=k: part[k]))
     return found
 
 
-def _cumulative(node: Node, x: list[Residues], binding: Binding) -> Residues:
+def _cumulative(node: Node, x: list[Residues], binding: Binding, prime: int) -> Residues:
     axis, backwards = node.parameter
 
     def running(part: Objects) -> Any:
@@ -681,15 +698,15 @@ def _each_matrix(function: Callable[..., Residues], *x: Residues) -> Residues:
     re, im = np.empty(lead + shape, dtype=object), np.empty(lead + shape, dtype=object)
     for index, value in found.items():
         re[index], im[index] = value.re, value.with_imaginary()
-    return Residues(re, im if np.any(im != 0) else None)
+    return Residues(x[0].prime, re, im if np.any(im != 0) else None)
 
 
-def _divide(node: Node, x: list[Residues], binding: Binding) -> Residues:
+def _divide(node: Node, x: list[Residues], binding: Binding, prime: int) -> Residues:
     return gf.multiply(x[0], gf.inverse(x[1]))
 
 
 _RULES: dict[str, Rule] = {
-    "size": lambda node, x, binding: gf.residues(node.parameter.at(binding)),
+    "size": lambda node, x, binding, prime: gf.residues(prime, node.parameter.at(binding)),
     "table": _table,
     "delta": _delta,
     "add": _add,
@@ -699,7 +716,7 @@ _RULES: dict[str, Rule] = {
     "broadcast": _broadcast,
     "reshape": _reshape,
     "index": _index,
-    "convert": lambda node, x, binding: gf.residues(x[0].re),
+    "convert": lambda node, x, binding, prime: gf.residues(prime, x[0].re),
     "compare": _compare,
     "logical": _logical,
     "where": _where,
@@ -708,7 +725,7 @@ _RULES: dict[str, Rule] = {
     "concatenate": _concatenate,
     "product": _product,
     "cumulative": _cumulative,
-    "solve": lambda node, x, binding: _each_matrix(gf.solve, *x),
-    "determinant": lambda node, x, binding: _each_matrix(gf.determinant, *x),
+    "solve": lambda node, x, binding, prime: _each_matrix(gf.solve, *x),
+    "determinant": lambda node, x, binding, prime: _each_matrix(gf.determinant, *x),
 }
 __all__ = ["DegenerateError", "Evaluation", "Point", "ScaleError"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, log2, prod
 
-from verimath.arithmetic.residues import PRIME
+from verimath.arithmetic.residues import BITS
 from verimath.formula.graph import Node, topological
 from verimath.shapes import Binding, Size
 
@@ -43,7 +43,7 @@ def failure_bits(
     # Two arguments of a function may be equal by chance, too, and any denominator zero.
     arguments = degrees.arguments()
     chances = (largest << roots) + arguments
-    return log2(PRIME) - log2(chances) - 1
+    return BITS - log2(chances) - 1
 
 
 class _Degrees:

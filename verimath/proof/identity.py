@@ -272,7 +272,9 @@ def _evaluated(
         raise _TooLargeError(f"{work} elements to evaluate; at most {_LARGEST_WORK}")
     reason, bits, merged = "", 0.0, dict[tuple[Node, Node], None]()
     for attempt in range(_ATTEMPTS):
-        point = _point(identity, bindings, f"{seed}/{attempt}", mode, by_value=by_value)
+        drawn = f"{seed}/{attempt}"
+        prime = gf.prime_for(f"{drawn}/{_written(nodes)}")
+        point = _point(identity, bindings, drawn, prime, mode, by_value=by_value)
         try:
             known, found = _at_point(sides, point)
         except DegenerateError as error:
@@ -287,6 +289,15 @@ def _evaluated(
     if bits:
         return Known(False, reason=f"a failure probability of 2^-{bits:.0f} and no less"), []
     return Known(False, reason=reason, defined=False), []
+
+
+def _written(nodes: Sequence[Node]) -> str:
+    """A text that tells formulas apart, by which their prime is drawn."""
+    place = {node: k for k, node in enumerate(nodes)}
+    return " ".join(
+        f"{n.operation}{[place[x] for x in n.inputs]}{n.parameter}{[str(s) for s in n.shape]}"
+        for n in nodes
+    )
 
 
 def _at_point(sides: _Sides, point: Point) -> tuple[Known, list[tuple[Node, Node]]]:
@@ -326,16 +337,23 @@ def _run(sides: _Sides, point: Point) -> tuple[Evaluation, list[Values]]:
 
 
 def _point(
-    identity: Identity, bindings: Sequence[Binding], seed: str, mode: _Mode, *, by_value: bool
+    identity: Identity,
+    bindings: Sequence[Binding],
+    seed: str,
+    prime: int,
+    mode: _Mode,
+    *,
+    by_value: bool,
 ) -> Point:
     """A random point of the domain at every binding; every choice of labels is one of its own."""
     source = random.Random(seed)  # noqa: S311  no secret
     chosen: list[tuple[Binding, dict[str, Residues]]] = []
     for binding in bindings:
-        for labels in _labels(identity, binding):
-            chosen.append((binding, _inputs(identity, binding, labels, source)))
+        for labels in _labels(identity, binding, prime):
+            chosen.append((binding, _inputs(identity, binding, labels, prime, source)))
     positive = frozenset(n for n, spec in identity.inputs.items() if is_positive(spec))
     return Point(
+        prime=prime,
         bindings=tuple(binding for binding, _ in chosen),
         inputs={name: [made[name] for _, made in chosen] for name in identity.inputs},
         positive=positive,
@@ -353,7 +371,7 @@ def is_positive(spec: Input) -> bool:
     return above or spec.structure == "open simplex"
 
 
-def _labels(identity: Identity, binding: Binding) -> list[dict[str, Residues]]:
+def _labels(identity: Identity, binding: Binding, prime: int) -> list[dict[str, Residues]]:
     """Every combination of labels of the inputs that are labels."""
     found: list[dict[str, Residues]] = [{}]
     for name, spec in identity.inputs.items():
@@ -366,13 +384,17 @@ def _labels(identity: Identity, binding: Binding) -> list[dict[str, Residues]]:
         several = itertools.product(range(count), repeat=prod(shape))
         if count ** prod(shape) * len(found) > _LARGEST_LABELS:
             raise _TooLargeError(f"{count ** prod(shape)} choices of labels for {name}")
-        arrays = [Residues(np.array(cells, dtype=object).reshape(shape)) for cells in several]
+        arrays = [Residues(prime, np.array(c, dtype=object).reshape(shape)) for c in several]
         found = [{**known, name: array} for known in found for array in arrays]
     return found
 
 
 def _inputs(
-    identity: Identity, binding: Binding, labels: Mapping[str, Residues], source: random.Random
+    identity: Identity,
+    binding: Binding,
+    labels: Mapping[str, Residues],
+    prime: int,
+    source: random.Random,
 ) -> dict[str, Residues]:
     made: dict[str, Residues] = dict(labels)
     for name, spec in identity.inputs.items():
@@ -381,19 +403,19 @@ def _inputs(
         shape = tuple(n.at(binding) for n in identity.shapes[name])
         cells = np.empty(shape, dtype=object)
         for place in np.ndindex(*shape):
-            cells[place] = source.randrange(gf.PRIME) if spec.values is None else 0
+            cells[place] = source.randrange(prime) if spec.values is None else 0
         if spec.values is not None:
-            cells = _given(spec)
-        made[name] = Residues(cells)
+            cells = _given(spec, prime)
+        made[name] = Residues(prime, cells)
     return made
 
 
-def _given(spec: Input) -> gf.Objects:
+def _given(spec: Input, prime: int) -> gf.Objects:
     assert spec.values is not None  # asked before
     cells = np.empty(spec.values.shape, dtype=object)
     for place in np.ndindex(*spec.values.shape):
         literal = read_literal(float(spec.values[place]))
         if not literal.is_rational:
             raise NotExpressibleError(f"the given number {literal}")
-        cells[place] = gf.of_fraction(literal.factor)
+        cells[place] = gf.of_fraction(prime, literal.factor)
     return cells

@@ -9,13 +9,14 @@
 Symbols at small shapes (`verimath.proof.explicit`) and examples are looked at elsewhere.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from verimath.claim import Gradient
 from verimath.errors import NotExpressibleError
 from verimath.formula.core import lowered
 from verimath.formula.graph import Node, topological
+from verimath.plans import axis_names
 from verimath.prepare import Prepared
 from verimath.proof import certify
 from verimath.proof.certify import Derivative
@@ -44,6 +45,24 @@ class _Subject:
     identity: Identity
     derivative: Derivative | None
     pairs: tuple[tuple[Node, Node], ...]
+
+
+def climbed(prepared: Iterable[Prepared], *, seed: int = 0) -> Proof:
+    """The highest rung that a claim reaches at all of its ranks."""
+    return weakest([climb(one, small_bindings(one), seed=seed) for one in prepared])
+
+
+def small_bindings(prepared: Prepared) -> list[Binding]:
+    """A few small sizes of which the claim speaks, all different ones first."""
+    names = axis_names(prepared.claim.domain, prepared.ranks)
+    tried: list[Binding] = [
+        {name: 2 + i % 2 for i, name in enumerate(names)},
+        dict.fromkeys(names, 2),
+        {name: 1 + i % 2 for i, name in enumerate(names)},
+        dict.fromkeys(names, 1),
+    ]
+    distinct = [b for i, b in enumerate(tried) if b not in tried[:i]]
+    return [b for b in distinct if prepared.allows(b)]
 
 
 def climb(prepared: Prepared, bindings: Sequence[Binding], *, seed: int = 0) -> Proof:
