@@ -25,9 +25,9 @@ import numpy as np
 from verimath.arithmetic import residues as gf
 from verimath.arithmetic.residues import DegenerateError, Objects, Residues
 from verimath.errors import NotExpressibleError
+from verimath.formula.core import rational
 from verimath.formula.graph import Node, Subscripts, topological
 from verimath.formula.literals import Constant
-from verimath.formula.signs import is_nonnegative, is_positive
 from verimath.shapes import Binding, Size
 
 _ODD = frozenset(("erf", "asin", "atan", "asinh", "atanh"))
@@ -55,7 +55,6 @@ class Point:
     prime: int
     bindings: tuple[Binding, ...]
     inputs: Mapping[str, Values]
-    positive: frozenset[str]
     seed: str
     by_value: bool
     roots: bool = False
@@ -185,8 +184,6 @@ class Evaluation:
                 there = self._exponential("cis", x, Fraction(1))
                 back = self._exponential("cis", x, Fraction(-1))
                 return [_wave(name, a, b) for a, b in zip(there, back, strict=True)]
-            case "log":
-                return self._logarithm(x)
             case _:
                 return self._applied_to(name, x)
 
@@ -208,11 +205,9 @@ class Evaluation:
             return [gf.multiply(u, v) for u, v in zip(a, b, strict=True)]
         if x.operation == "function" and x.parameter == "negative":
             return self._exponential(name, x.inputs[0], -times)
-        if x.operation == "function" and x.parameter == "log" and name == "exp":
-            return self._power(x.inputs[0], times)
         for factor, other in _rational_factors(x):
             return self._exponential(name, other, times * factor)
-        number = _rational(x)
+        number = rational(x)
         if number is not None and name == "exp":
             return self._exponential_of_one(number * times)
         atoms = self._applied_to(name, x)
@@ -226,22 +221,6 @@ class Evaluation:
             raise ScaleError(lcm(self.point.scale, exponent.denominator))
         return scaled.numerator
 
-    def _logarithm(self, x: Node) -> Values:
-        if _is_move(x):
-            inner = self._logarithm(x.inputs[0])
-            return self._placed(x, [inner, *(self._value(other) for other in x.inputs[1:])])
-        if x.operation == "function" and x.parameter == "exp":
-            return self._value(x.inputs[0])
-        positive = [is_positive(part, self.point.positive) for part in x.inputs]
-        if x.operation in ("multiply", "divide") and all(positive):
-            a, b = (self._logarithm(part) for part in x.inputs)
-            sign = gf.negative if x.operation == "divide" else _same
-            return [gf.add(u, sign(v)) for u, v in zip(a, b, strict=True)]
-        if x.operation == "power" and all(positive):
-            factor = self._fraction(x.parameter)
-            return [gf.multiply(factor, v) for v in self._logarithm(x.inputs[0])]
-        return self._applied_to("log", x)
-
     def _power(self, x: Node, exponent: Fraction) -> Values:
         if exponent.denominator == 1:
             return [gf.power(v, exponent.numerator) for v in self._value(x)]
@@ -250,20 +229,8 @@ class Evaluation:
         return [gf.power(v, exponent.numerator) for v in self._root(x)]
 
     def _root(self, x: Node) -> Values:
-        """A square root; of products of what isn't negative, the product of the roots."""
-        nonnegative = [is_nonnegative(part, self.point.positive) for part in x.inputs]
-        if _is_move(x):
-            inner = self._root(x.inputs[0])
-            return self._placed(x, [inner, *(self._value(other) for other in x.inputs[1:])])
-        if x.operation in ("multiply", "divide") and all(nonnegative):
-            a, b = (self._root(part) for part in x.inputs)
-            turn = gf.inverse if x.operation == "divide" else _same
-            return [gf.multiply(u, turn(v)) for u, v in zip(a, b, strict=True)]
-        if x.operation == "power" and all(nonnegative) and x.parameter.denominator == 1:
-            return self._power(x.inputs[0], x.parameter / 2)
-        if x.operation == "function" and x.parameter == "exp":
-            return self._exponential("exp", x.inputs[0], _HALF)
-        number = _rational(x)
+        """Square roots of numbers by those of primes, others by what stands under them."""
+        number = rational(x)
         if number is not None and number > 0:
             return self._root_of_number(number)
         return self._applied_to("sqrt", x)
@@ -393,10 +360,6 @@ class Evaluation:
         return [self._signed_root(v, k) for k, v in enumerate(x)]
 
 
-def _same(x: Residues) -> Residues:
-    return x
-
-
 def _scalar(value: int) -> Objects:
     found = np.empty((), dtype=object)
     found[()] = value
@@ -512,25 +475,16 @@ def _factors(value: Fraction) -> list[tuple[int, int]]:
     return found
 
 
-def _rational(node: Node) -> Fraction | None:
-    """The number that a node is everywhere, if it is a rational literal."""
-    if node.operation == "broadcast":
-        return _rational(node.inputs[0])
-    if node.operation == "constant" and node.parameter.is_rational:
-        return node.parameter.factor
-    return None
-
-
 def _rational_factors(x: Node) -> Iterable[tuple[Fraction, Node]]:
     """The ways to read a node as a rational number times another node."""
     if x.operation == "multiply":
         a, b = x.inputs
         for one, other in ((a, b), (b, a)):
-            number = _rational(one)
+            number = rational(one)
             if number is not None:
                 yield number, other
     if x.operation == "divide":
-        number = _rational(x.inputs[1])
+        number = rational(x.inputs[1])
         if number:
             yield 1 / number, x.inputs[0]
 

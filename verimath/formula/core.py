@@ -6,7 +6,7 @@ value is that of the formula wherever the formula has one, off its kinks; only r
 bounds never look here.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -14,6 +14,7 @@ from verimath.errors import NotExpressibleError
 from verimath.formula import operations as op
 from verimath.formula.derive import inlined
 from verimath.formula.graph import Node, topological
+from verimath.formula.signs import is_nonnegative, is_positive
 
 _MINUS_ONE = Fraction(-1)
 _HALF = Fraction(1, 2)
@@ -26,20 +27,22 @@ KEPT_FUNCTIONS = frozenset(
 )
 
 
-def lowered(outputs: Sequence[Node]) -> tuple[Node, ...]:
+def lowered(outputs: Sequence[Node], *, positive: Iterable[str] = ()) -> tuple[Node, ...]:
     """The outputs in core operations, with equal subexpressions shared among all of them.
 
-    A step H(d) is 1 where d > 0 and 0 where d < 0: "subgradient" nodes with parameter "step" and
-    one operand. Comparisons of real numbers are steps, too. Raises NotExpressibleError for `==`
-    between real numbers.
+    `positive` names the inputs that are > 0: by it, roots and logarithms of products are taken
+    apart, and what undoes itself cancels (exp(log y), sqrt(y^2)). A step H(d) is 1 where d > 0 and
+    0 where d < 0: "subgradient" nodes with parameter "step" and one operand. Comparisons of real
+    numbers are steps, too. Raises NotExpressibleError for `==` between real numbers.
     """
-    return _Core().all(outputs)
+    return _Core(frozenset(positive)).all(outputs)
 
 
 class _Core:
     """One lowering: nodes by what they are, so that equal ones are one."""
 
-    def __init__(self) -> None:
+    def __init__(self, positive: frozenset[str]) -> None:
+        self.positive = positive
         self.unique: dict[Hashable, Node] = {}
         self.found: dict[Node, Node] = {}
 
@@ -125,11 +128,135 @@ def _composite(core: _Core, node: Node, below: list[Node]) -> Node:
 
 def _function(core: _Core, node: Node, below: list[Node]) -> Node:
     (x,) = below
+    if node.parameter == "exp":
+        return _exponential(core, x)
+    if node.parameter == "log":
+        return _logarithm(core, x)
     if node.parameter in KEPT_FUNCTIONS:
         if node.parameter == "negative" and _is_negative(x):
             return x.inputs[0]
         return core.same(node, below)
     return _FUNCTIONS[node.parameter](core, x)
+
+
+def _exponential(core: _Core, x: Node) -> Node:
+    """exp(a + q log y) = exp(a) y^q, where y is positive: it has a logarithm."""
+    if x.operation in ("broadcast", "reshape"):
+        return core.node(x.operation, _exponential(core, x.inputs[0]), like=x)
+    terms = list(_terms(core, x, Fraction(1)))
+    if not any(_is_log(term) for _, term in terms):
+        return core.function("exp", x)
+    found = core.number(1, x)
+    rest: Node | None = None
+    for factor, term in terms:
+        if _is_log(term):
+            found = core.multiply(found, _raised(core, _inside_log(core, term), factor))
+        else:
+            part = core.multiply(core.number(factor, x), term)
+            rest = part if rest is None else core.add(rest, part)
+    return found if rest is None else core.multiply(found, core.function("exp", rest))
+
+
+def _terms(core: _Core, x: Node, factor: Fraction) -> Iterator[tuple[Fraction, Node]]:
+    """A node as a sum of rational multiples of nodes of its shape."""
+    if x.operation in ("broadcast", "reshape"):
+        for times, term in _terms(core, x.inputs[0], factor):
+            yield times, core.node(x.operation, term, like=x)
+    elif x.operation == "add":
+        for part in x.inputs:
+            yield from _terms(core, part, factor)
+    elif _is_negative(x):
+        yield from _terms(core, x.inputs[0], -factor)
+    else:
+        times, other = _multiple(x)
+        if other is x:
+            yield factor, x
+        else:
+            yield from _terms(core, other, factor * times)
+
+
+def _multiple(x: Node) -> tuple[Fraction, Node]:
+    """A node as a rational number times another one."""
+    if x.operation in ("multiply", "divide"):
+        a, b = x.inputs
+        left, right = rational(a), rational(b)
+        if right:
+            return (right if x.operation == "multiply" else 1 / right), a
+        if left and x.operation == "multiply":
+            return left, b
+    return Fraction(1), x
+
+
+def rational(node: Node) -> Fraction | None:
+    """The number that a node is everywhere, if it is a rational literal."""
+    if node.operation == "broadcast":
+        return rational(node.inputs[0])
+    if node.operation == "constant" and node.parameter.is_rational:
+        return node.parameter.factor
+    return None
+
+
+def _is_log(node: Node) -> bool:
+    if node.operation in ("broadcast", "reshape"):
+        return _is_log(node.inputs[0])
+    return node.operation == "function" and node.parameter == "log"
+
+
+def _inside_log(core: _Core, node: Node) -> Node:
+    if node.operation in ("broadcast", "reshape"):
+        return core.node(node.operation, _inside_log(core, node.inputs[0]), like=node)
+    return node.inputs[0]
+
+
+def _raised(core: _Core, x: Node, exponent: Fraction) -> Node:
+    return x if exponent == 1 else core.share(Node("power", (x,), x.shape, exponent, x.line))
+
+
+def _logarithm(core: _Core, x: Node) -> Node:
+    """log(a b) = log a + log b, for what is positive."""
+    if x.operation in ("broadcast", "reshape"):
+        return core.node(x.operation, _logarithm(core, x.inputs[0]), like=x)
+    if x.operation == "function" and x.parameter == "exp":
+        return x.inputs[0]
+    positive = bool(x.inputs) and all(is_positive(part, core.positive) for part in x.inputs)
+    if positive and x.operation == "power":
+        return core.multiply(core.number(x.parameter, x), _logarithm(core, x.inputs[0]))
+    if positive and x.operation in ("multiply", "divide"):
+        a, b = (_logarithm(core, part) for part in x.inputs)
+        return core.add(a, b) if x.operation == "multiply" else core.subtract(a, b)
+    return core.function("log", x)
+
+
+def _power(core: _Core, node: Node, below: list[Node]) -> Node:
+    return _to_the(core, below[0], node.parameter)
+
+
+def _to_the(core: _Core, x: Node, exponent: Fraction) -> Node:
+    """Powers of powers and roots of products, where they are what they seem to be."""
+    if x.operation in ("broadcast", "reshape"):
+        return core.node(x.operation, _to_the(core, x.inputs[0], exponent), like=x)
+    if exponent.denominator == 1 and x.operation == "power":
+        return _raised(core, x.inputs[0], x.parameter * exponent)
+    if exponent.denominator > 1:
+        if x.operation == "power" or (x.operation == "multiply" and x.inputs[0] is x.inputs[1]):
+            inner = x.parameter if x.operation == "power" else Fraction(2)
+            base = x.inputs[0]
+            if inner.denominator == 1 and inner.numerator % 2 == 0:
+                base = _absolute(core, base)
+                return _raised(core, base, inner * exponent)
+            if is_nonnegative(base, core.positive):
+                return _raised(core, base, inner * exponent)
+        nonnegative = all(is_nonnegative(part, core.positive) for part in x.inputs)
+        if x.operation in ("multiply", "divide") and nonnegative:
+            a, b = (_to_the(core, part, exponent) for part in x.inputs)
+            return core.multiply(a, b) if x.operation == "multiply" else core.divide(a, b)
+        if x.operation == "function" and x.parameter == "exp":
+            return _exponential(core, core.multiply(core.number(exponent, x), x.inputs[0]))
+    return _raised(core, x, exponent)
+
+
+def _absolute(core: _Core, x: Node) -> Node:
+    return x if is_nonnegative(x, core.positive) else core.multiply(x, core.sign(x))
 
 
 def _is_negative(node: Node) -> bool:
@@ -148,9 +275,9 @@ def _hyperbolic(core: _Core, x: Node, sign: int) -> Node:
 
 
 _FUNCTIONS: dict[str, Callable[[_Core, Node], Node]] = {
-    "abs": lambda core, x: core.multiply(x, core.sign(x)),
+    "abs": _absolute,
     "sign": lambda core, x: core.sign(x),
-    "sqrt": lambda core, x: core.share(Node("power", (x,), x.shape, _HALF, x.line)),
+    "sqrt": lambda core, x: _to_the(core, x, _HALF),
     "expm1": lambda core, x: core.add(core.function("exp", x), core.number(_MINUS_ONE, x)),
     "log1p": lambda core, x: core.function("log", core.add(core.number(1, x), x)),
     "tan": lambda core, x: core.divide(core.function("sin", x), core.function("cos", x)),
@@ -215,6 +342,7 @@ def _reshape(core: _Core, node: Node, below: list[Node]) -> Node:
 
 _RULES: dict[str, Callable[[_Core, Node, list[Node]], Node]] = {
     "composite": _composite,
+    "power": _power,
     "function": _function,
     "compare": _compare,
     "maximum": _maximum,

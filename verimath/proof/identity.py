@@ -53,6 +53,11 @@ class Identity:
     allowed: Callable[[Binding], bool] = lambda binding: True
 
     @property
+    def positive(self) -> frozenset[str]:
+        """The names of inputs that are > 0 everywhere."""
+        return frozenset(name for name, spec in self.inputs.items() if is_positive(spec))
+
+    @property
     def names(self) -> list[str]:
         """The names of the sizes, sorted."""
         return sorted({n for shape in self.shapes.values() for size in shape for n in size.names})
@@ -191,7 +196,7 @@ def _sides(identity: Identity, structure: Substitution) -> _Sides:
     outputs = (*identity.left, *identity.right)
     if structure:
         outputs = _substituted(outputs, structure)
-    core = lowered(outputs)
+    core = lowered(outputs, positive=identity.positive)
     count = len(identity.left)
     pairs = zip(core[:count], core[count:], strict=True)
     return _Sides(tuple(pairs))
@@ -351,12 +356,10 @@ def _point(
     for binding in bindings:
         for labels in _labels(identity, binding, prime):
             chosen.append((binding, _inputs(identity, binding, labels, prime, source)))
-    positive = frozenset(n for n, spec in identity.inputs.items() if is_positive(spec))
     return Point(
         prime=prime,
         bindings=tuple(binding for binding, _ in chosen),
         inputs={name: [made[name] for _, made in chosen] for name in identity.inputs},
-        positive=positive,
         seed=seed,
         by_value=by_value,
         roots=mode.roots,
