@@ -574,7 +574,14 @@ _COMPARISONS: dict[str, Callable[[Objects, Objects], Any]] = {
 
 
 def _compare(node: Node, x: list[Residues], binding: Binding, prime: int) -> Residues:
-    return Residues(prime, np.asarray(_COMPARISONS[node.parameter](x[0].re, x[1].re) * 1, object))
+    found = _COMPARISONS[node.parameter](_whole(x[0]), _whole(x[1]))
+    return Residues(prime, np.asarray(found * 1, object))
+
+
+def _whole(x: Residues) -> Objects:
+    """The small whole numbers, of either sign, that residues stand for."""
+    half = x.prime // 2
+    return np.asarray((x.re + half) % x.prime - half, object)
 
 
 def _logical(node: Node, x: list[Residues], binding: Binding, prime: int) -> Residues:
@@ -594,7 +601,7 @@ def _where(node: Node, x: list[Residues], binding: Binding, prime: int) -> Resid
 
 
 def _places(x: Residues) -> Any:
-    return x.re.astype(np.int64)
+    return _whole(x).astype(np.int64)
 
 
 def _gather(node: Node, x: list[Residues], binding: Binding, prime: int) -> Residues:

@@ -289,11 +289,19 @@ _FUNCTIONS: dict[str, Callable[[_Core, Node], Node]] = {
 
 def _compare(core: _Core, node: Node, below: list[Node]) -> Node:
     a, b = below
-    if "real" not in (a.kind, b.kind):
+    if "integer" in (a.kind, b.kind) and all(x.kind != "real" or _is_whole(x) for x in below):
         return core.same(node, below)
     if node.parameter == "equal":
         raise NotExpressibleError("`==` between real numbers: it holds nowhere but at ties")
     return core.step(core.subtract(_as_real(b), _as_real(a)))
+
+
+def _is_whole(x: Node) -> bool:
+    """Whether a node is a whole number, the same everywhere: a literal, or a size."""
+    if x.operation == "broadcast":
+        return _is_whole(x.inputs[0])
+    number = rational(x)
+    return x.operation == "size" or (number is not None and number.denominator == 1)
 
 
 def _as_real(node: Node) -> Node:
