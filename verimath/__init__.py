@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from verimath._engine import check, prove, verify
-    from verimath.claim import AtMost, Claim, Equal, Gradient, Route, autograd, numeric
+    from verimath.claim import (
+        AtMost,
+        Claim,
+        Equal,
+        Gradient,
+        Hessian,
+        Jacobian,
+        Route,
+        autograd,
+        numeric,
+    )
     from verimath.domain import Domain, given, reals
     from verimath.errors import (
         ClaimError,
@@ -45,7 +55,17 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "verimath._engine": ("check", "prove", "verify"),
-    "verimath.claim": ("AtMost", "Claim", "Equal", "Gradient", "Route", "autograd", "numeric"),
+    "verimath.claim": (
+        "AtMost",
+        "Claim",
+        "Equal",
+        "Gradient",
+        "Hessian",
+        "Jacobian",
+        "Route",
+        "autograd",
+        "numeric",
+    ),
     "verimath.domain": ("Domain", "given", "reals"),
     "verimath.errors": (
         "ClaimError",
@@ -105,6 +125,8 @@ __all__ = [  # noqa: RUF022 - in the order of the documentation
     "orthogonal",
     "triangular",
     "Gradient",
+    "Jacobian",
+    "Hessian",
     "Equal",
     "AtMost",
     "Route",

@@ -185,7 +185,8 @@ def draw_examples(
     def allowed(plan: Plan) -> bool:
         return admissible(plan) and domain.satisfiable(dict(plan.ranks), dict(plan.sizes))
 
-    found = dict.fromkeys(plan for plan in covering_plans(domain, entropy) if allowed(plan))
+    covering = covering_plans(domain, entropy, allowed=allowed)
+    found = dict.fromkeys(plan for plan in covering if allowed(plan))
     drawn = sum(plan.count for plan in found)
 
     class EnoughError(BaseException):

@@ -261,7 +261,7 @@ def test_a_gradient_reads_as_what_it_computes(programs, data, seed):
     tensors = [torch.tensor(x, requires_grad=True) for x in values.values()]
     wanted = torch.autograd.grad(program(*tensors), tensors, materialize_grads=True)
     for name, want in zip(values, wanted, strict=True):
-        tex = formula_tex(derive(program.formula, (name,)).gradients)
+        tex = formula_tex(derive(program.formula, (name,)).derivatives)
         assert_reads_as(tex, want.numpy(), values, program.binding)
 
 

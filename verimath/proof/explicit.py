@@ -30,6 +30,8 @@ from verimath.shapes import Binding
 
 # Beyond this many symbols an explicit derivation costs seconds and shows nothing new.
 LARGEST_EXPLICIT = 30
+# The derivatives that a Jacobian or Hessian has at most.
+_LARGEST_RESULT = 150
 # An inverse of a larger matrix of expressions takes sympy minutes.
 _LARGEST_MATRIX = 3
 
@@ -85,6 +87,7 @@ def _shapes(prepared: Prepared, binding: Binding) -> dict[str, tuple[int, ...]]:
 def is_explicit(prepared: Prepared, binding: Binding) -> bool:
     """Whether these sizes are small enough for a derivation in symbols."""
     few = explicit_symbols(prepared, binding) <= LARGEST_EXPLICIT
+    few = few and prepared.elements(binding) <= _LARGEST_RESULT
     return few and prepared.largest_matrix(binding) <= _LARGEST_MATRIX
 
 
@@ -281,7 +284,7 @@ _UNCHECKED = "no shape is small enough to check this step"
 
 def check_steps(derivation: Derivation, bindings: Sequence[Binding]) -> tuple[Step, ...]:
     """Every step with its TeX and the outcome of its own check against sympy's derivative."""
-    return tuple(_checked(derivation.primal, step, bindings) for step in derivation.steps)
+    return tuple(_checked(derivation.named, step, bindings) for step in derivation.steps)
 
 
 def _checked(primal: Formula, step: LocalStep, bindings: Sequence[Binding]) -> Step:

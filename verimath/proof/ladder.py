@@ -12,14 +12,14 @@ Symbols at small shapes (`verimath.proof.explicit`) and examples are looked at e
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from verimath.claim import Gradient
+from verimath.claim import Derivative
 from verimath.errors import NotExpressibleError
 from verimath.formula.core import lowered
 from verimath.formula.graph import Node, topological
 from verimath.plans import axis_names
 from verimath.prepare import Prepared
 from verimath.proof import certify
-from verimath.proof.certify import Derivative
+from verimath.proof.certify import Derived
 from verimath.proof.identity import Identity, Known, at_sizes, for_all_sizes
 from verimath.proof.refute import Witness, refute
 from verimath.proof.sizes import Bounds
@@ -43,7 +43,7 @@ class _Subject:
     """What is to be proved at one choice of ranks."""
 
     identity: Identity
-    derivative: Derivative | None
+    derivative: Derived | None
     pairs: tuple[tuple[Node, Node], ...]
 
 
@@ -107,8 +107,9 @@ def _subject(prepared: Prepared) -> _Subject | None:
     pairs = tuple(zip(core[:count], core[count : 2 * count], strict=True))
     derivative = None
     statement = prepared.claim.statement
-    if isinstance(statement, Gradient):
-        derivative = Derivative("gradient", core[-1], statement.wrt_names, core[:count])
+    if isinstance(statement, Derivative):
+        kind = statement.noun.lower()
+        derivative = Derived(kind, core[2 * count], statement.wrt_names, core[:count])
     return _Subject(identity, derivative, pairs)
 
 
