@@ -8,6 +8,7 @@ from array_api_compat import array_namespace
 
 from verimath import AtMost, Claim, Domain, Equal, Gradient, check, given, reals
 from verimath.claims.autograd import mean_square, printed_rank_one
+from verimath.composites import softplus
 from verimath.formula.derive import derive
 from verimath.formula.trace import trace
 from verimath.prepare import prepare
@@ -248,15 +249,11 @@ def test_vanishes(expression, zero):
 
 
 def test_an_open_comparison_is_sampled_and_no_failure():
-    norm = claim(
-        Gradient(
-            of=lambda x: array_namespace(x).sqrt(total(x * x)),
-            wrt="x",
-            equals=lambda x: x / array_namespace(x).sqrt(total(x**2)),
-        ),
-        x=reals("n"),
+    """Neither sympy nor a field knows how these logarithms are related."""
+    both = claim(
+        Equal(left=lambda x: softplus(x) - softplus(-x), right=lambda x: 1 * x), x=reals("n")
     )
-    record = check(norm, examples=20, backend="numpy").claims[0]
+    record = check(both, examples=20, backend="numpy").claims[0]
     assert record.proof.label == "sampled"
     assert record.outcome == "as_expected"
 
