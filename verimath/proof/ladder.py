@@ -238,7 +238,9 @@ def combined(symbolic: Proof | None, climbed: Proof) -> Proof:
         return symbolic.model_copy(update={"label": "none", "finding": finding})
     if symbolic.label == "none" or climbed.label == "none":
         # A step that fails, or symbols that derive something else, is never overruled.
-        finding = symbolic.finding or climbed.finding
+        exact = symbolic.label == "exact_at_shapes"
+        further = climbed.finding and f"not for all shapes: {climbed.finding}" if exact else None
+        finding = symbolic.finding or further or climbed.finding
         return symbolic.model_copy(update={"finding": finding})
     if symbolic.label == "refuted" and climbed.label != "refuted":
         return symbolic
