@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         unit_vectors,
         well_conditioned,
     )
+    from verimath.recurrences import induction
     from verimath.report.record import Proof, Report, Status, Verdict, read_report
 
 __version__ = "0.1.0"
@@ -75,6 +76,7 @@ _HOMES = {
         "VerificationError",
         "VerimathError",
     ),
+    "verimath.recurrences": ("induction",),
     "verimath.inputs": (
         "positive",
         "nonzero",
@@ -129,6 +131,7 @@ __all__ = [  # noqa: RUF022 - in the order of the documentation
     "Hessian",
     "Equal",
     "AtMost",
+    "induction",
     "Route",
     "numeric",
     "autograd",

@@ -152,10 +152,10 @@ def of_derivation(
 
 
 def of_witness(
-    identity: Identity, pairs: Pairs, witness: Witness, derivative: Derived | None
+    identity: Identity, witness: Witness, derivative: Derived | None
 ) -> CounterexampleCertificate:
     """A point at which the two sides certainly differ."""
-    graph = _Graph(pairs, derivative)
+    graph = _Graph(witness.pairs, derivative)
     return CounterexampleCertificate(
         graph=graph.records,
         inputs=_inputs(identity),

@@ -10,9 +10,9 @@ Symbols at small shapes (`verimath.proof.explicit`) and examples are looked at e
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
-from verimath.claim import Derivative
+from verimath.claim import Derivative, Equal
 from verimath.errors import NotExpressibleError
 from verimath.formula.core import lowered
 from verimath.formula.graph import Node, topological
@@ -23,6 +23,7 @@ from verimath.proof.certify import Derived
 from verimath.proof.identity import Identity, Known, at_sizes, for_all_sizes
 from verimath.proof.refute import Witness, refute
 from verimath.proof.sizes import Bounds
+from verimath.report.certificate import InductionCertificate
 from verimath.report.record import Proof, ProofLabel
 from verimath.shapes import Binding
 
@@ -36,15 +37,6 @@ STRENGTH: tuple[ProofLabel, ...] = (
     "all_shapes_derivation",
     "all_depths",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Subject:
-    """What is to be proved at one choice of ranks."""
-
-    identity: Identity
-    derivative: Derived | None
-    pairs: tuple[tuple[Node, Node], ...]
 
 
 def climbed(prepared: Iterable[Prepared], *, seed: int = 0) -> Proof:
@@ -70,51 +62,85 @@ def climb(prepared: Prepared, bindings: Sequence[Binding], *, seed: int = 0) -> 
 
     A bound (`AtMost`) has no second side: nothing is said of it here.
     """
-    subject = _subject(prepared)
+    if prepared.claimed is None:
+        return Proof(label="none", finding="a bound over drawn inputs is only sampled")
     domain = prepared.claim.domain
     named = bool(domain.names or domain.variadics)  # otherwise the domain is of one shape
-    if subject is None:
-        return Proof(label="none", finding="a bound over drawn inputs is only sampled")
-    identity = subject.identity
-    known = for_all_sizes(identity, seed=seed)
-    if known.equal:
-        return _evaluated(subject, known, "all_shapes_randomised" if named else "exact_at_shapes")
-    reason = known.reason
-    known = at_sizes(identity, bindings, seed=seed) if bindings else known
-    if known.equal:
-        return _evaluated(subject, known, "exact_at_shapes", reason)
-    witness = refute(identity, seed=seed)
-    if witness is not None:
-        return _refuted(subject, witness)
-    return Proof(label="none", finding=f"undecided: {reason}")
-
-
-def _subject(prepared: Prepared) -> _Subject | None:
-    if prepared.claimed is None:
-        return None
     identity = Identity(
         left=prepared.reference.outputs,
         right=prepared.claimed.outputs,
-        inputs=prepared.claim.domain.inputs,
+        inputs=domain.inputs,
         shapes={name: node.shape for name, node in prepared.primal.inputs.items()},
         allowed=prepared.allows,
     )
-    try:
-        core = lowered((*identity.left, *identity.right, *prepared.primal.outputs))
-    except NotExpressibleError:
-        return _Subject(identity, None, ())
-    count = len(identity.left)
-    pairs = tuple(zip(core[:count], core[count : 2 * count], strict=True))
-    derivative = None
     statement = prepared.claim.statement
-    if isinstance(statement, Derivative):
-        kind = statement.noun.lower()
-        derivative = Derived(kind, core[2 * count], statement.wrt_names, core[:count])
-    return _Subject(identity, derivative, pairs)
+    if isinstance(statement, Equal) and statement.by_induction:
+        parts = [
+            _climb(replace(identity, left=(a,), right=(b,)), None, bindings, named, seed)
+            for a, b in zip(identity.left, identity.right, strict=True)
+        ]
+        return _inductive(parts, named)
+    return _climb(identity, _derived(prepared), bindings, named, seed)
+
+
+def _derived(prepared: Prepared) -> Derived | None:
+    """That the reference is the derivative of the primal formula, where it is one."""
+    statement = prepared.claim.statement
+    if not isinstance(statement, Derivative):
+        return None
+    try:
+        primal, *nodes = lowered((*prepared.primal.outputs, *prepared.reference.outputs))
+    except NotExpressibleError:
+        return None
+    return Derived(statement.noun.lower(), primal, statement.wrt_names, tuple(nodes))
+
+
+def _climb(
+    identity: Identity,
+    derived: Derived | None,
+    bindings: Sequence[Binding],
+    named: bool,
+    seed: int,
+) -> Proof:
+    known = for_all_sizes(identity, seed=seed)
+    if known.equal:
+        label: ProofLabel = "all_shapes_randomised" if named else "exact_at_shapes"
+        return _evaluated(identity, known, derived, label)
+    reason = known.reason
+    known = at_sizes(identity, bindings, seed=seed) if bindings else known
+    if known.equal:
+        return _evaluated(identity, known, derived, "exact_at_shapes", reason)
+    witness = refute(identity, seed=seed)
+    if witness is not None:
+        return _refuted(identity, witness, derived)
+    return Proof(label="none", finding=f"undecided: {reason}")
+
+
+def _inductive(parts: Sequence[Proof], named: bool) -> Proof:
+    """A start and a step, each for all shapes, are a proof for all depths."""
+    found = weakest(parts)
+    complete = all(part.label.startswith("all_") or not named for part in parts)
+    if found.label in ("refuted", "none"):
+        where = "start" if found is parts[0] else "step"
+        return found.model_copy(update={"finding": f"the {where}: {found.finding}"})
+    if not complete:
+        return found
+    base, step = (part.certificate for part in parts)
+    return found.model_copy(
+        update={
+            "label": "all_depths",
+            "finding": None,
+            "certificate": (InductionCertificate(base=base, step=step),),
+        }
+    )
 
 
 def _evaluated(
-    subject: _Subject, known: Known, label: ProofLabel, reason: str | None = None
+    identity: Identity,
+    known: Known,
+    derived: Derived | None,
+    label: ProofLabel,
+    reason: str | None = None,
 ) -> Proof:
     if known.bounds is not None:
         shapes = (bounds_text(known.bounds),)
@@ -126,11 +152,11 @@ def _evaluated(
         shapes=shapes,
         hypotheses=(*known.hypotheses, *conditions(known.pairs)),
         finding=reason and f"not for all shapes: {reason}",
-        certificate=(certify.of_evaluation(subject.identity, known, subject.derivative),),
+        certificate=(certify.of_evaluation(identity, known, derived),),
     )
 
 
-def _refuted(subject: _Subject, witness: Witness) -> Proof:
+def _refuted(identity: Identity, witness: Witness, derived: Derived | None) -> Proof:
     place = f"element {list(witness.index)}" if witness.index else "the value"
     values = ", ".join(
         f"{name} = {_cells(cells.tolist())}" for name, cells in witness.point.items()
@@ -142,9 +168,7 @@ def _refuted(subject: _Subject, witness: Witness) -> Proof:
         finding=(
             f"{place} is {witness.left} on one side and {witness.right} on the other{at}, {values}"
         ),
-        certificate=(
-            certify.of_witness(subject.identity, subject.pairs, witness, subject.derivative),
-        ),
+        certificate=(certify.of_witness(identity, witness, derived),),
     )
 
 

@@ -40,6 +40,7 @@ Point = Mapping[str, Objects]  # arrays of Fraction
 class Witness:
     """Where two sides differ: `left` - `right` at one element is certainly between the numbers."""
 
+    pairs: tuple[tuple[Node, Node], ...]  # the two sides in core operations
     binding: Binding
     point: Point
     output: int
@@ -174,7 +175,9 @@ def _enclosed(outputs: Sequence[Node], point: Point, binding: Binding) -> Witnes
             if not gap.is_finite():
                 raise UndecidedError("an element that isn't finite")
             if not gap.contains(0):
-                return Witness(binding, point, k, index, _shown(one), _shown(other), *_ends(gap))
+                pairs = tuple(zip(outputs[:count], outputs[count:], strict=True))
+                shown = _shown(one), _shown(other)
+                return Witness(pairs, binding, point, k, index, *shown, *_ends(gap))
             if gap.rad() > 0 and gap.abs_upper() > 1e-6:
                 raise UndecidedError("a ball around zero that is wide")
     return None
