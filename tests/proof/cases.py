@@ -1,12 +1,12 @@
 """Identities and gradients that hold for every size: what the normal form has to prove."""
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 
-import mpmath as mp
 import numpy as np
 from array_api_compat import array_namespace as ns
 
-from tests.proof.exact import Field, _matrices, einsum, solved
+from tests.proof.exact import _each, _matrices, einsum, solved
 from verimath.composites import (
     attention,
     batch_norm,
@@ -66,31 +66,26 @@ def structured(numbers, x, structure):
             eye = np.eye(x.shape[-1], dtype=int)
             return einsum(numbers, [(x, "ab"), (x, "cb")], "ac") + eye * one
         case "simplex" | "open simplex":
-            x = x * x
-            total = x.sum(axis=-1, keepdims=True)
-            return x * np.vectorize(lambda v: numbers.power(v, -one if False else _minus), "O")(
-                numbers.reduce(total)
-            )
+            x = numbers.reduce(x * x)
+            total = numbers.reduce(x.sum(axis=-1, keepdims=True))
+            return x * _each(lambda v: numbers.power(v, Fraction(-1)), total)
         case "one-hot":
             shape = x.shape
             places = [hash(v) % shape[-1] for v in x[..., 0].ravel()]
             return np.eye(shape[-1], dtype=object)[places].reshape(shape) * one
         case "binary":
-            return np.vectorize(lambda v: hash(v) % 2, "O")(x) * one
+            return _each(lambda v: hash(v) % 2 * one, x)
         case "signs":
-            return np.vectorize(lambda v: hash(v) % 2 * 2 - 1, "O")(x) * one
+            return _each(lambda v: hash(v) % 2 * 2 * one - one, x)
         case "orthogonal":
             n = x.shape[-1]
             k = x - np.swapaxes(x, -1, -2)
             eye = np.eye(n, dtype=object) * one
             return _matrices(numbers, solved, numbers.reduce(eye + k), numbers.reduce(eye - k))
         case "unit":
-            assert not isinstance(numbers, Field)
-            return x / np.vectorize(mp.sqrt, "O")((x * x).sum(axis=-1, keepdims=True))
+            length = numbers.reduce((x * x).sum(axis=-1, keepdims=True))
+            return x * _each(lambda v: numbers.power(v, Fraction(-1, 2)), length)
     raise ValueError(structure)
-
-
-_minus = __import__("fractions").Fraction(-1)
 
 
 def inv(a):
@@ -219,6 +214,13 @@ def network_gradient(W1, b1, W2, b2, x):
     return outer((W2.T @ xp.ones_like(b2)) * on, x)
 
 
+def _tail(c):
+    """The sums of what comes from each place on."""
+    xp = ns(c)
+    place = xp.arange(c.shape[0])
+    return xp.sum(xp.where(place[:, None] <= place[None, :], c[None, :], 0), axis=-1)
+
+
 SQUARE = {"A": "n n", "b": "n"}
 CASES = {
     **{
@@ -292,9 +294,7 @@ CASES = {
     ),
     "logistic loss by logarithms": Case(
         lambda X, w, y: (
-            -ns(X).mean(
-                y * ns(X).log(sigmoid(X @ w)) + (1 - y) * ns(X).log(1 - sigmoid(X @ w))
-            )
+            -ns(X).mean(y * ns(X).log(sigmoid(X @ w)) + (1 - y) * ns(X).log(1 - sigmoid(X @ w)))
         ),
         lambda X, w, y: X.T @ (sigmoid(X @ w) - y) / X.shape[0],
         {"X": "n d", "w": "d", "y": "n"},
@@ -334,9 +334,7 @@ CASES = {
     "log determinant": Case(
         lambda A: ns(A).log(ns(A).linalg.det(A)), lambda A: inv(A).T, {"A": "n n"}, "A"
     ),
-    "tr(AX)": Case(
-        lambda A, X: trace_of(A @ X), lambda A, X: A.T, {"A": "n m", "X": "m n"}, "X"
-    ),
+    "tr(AX)": Case(lambda A, X: trace_of(A @ X), lambda A, X: A.T, {"A": "n m", "X": "m n"}, "X"),
     "tr(X'AX)": Case(
         lambda A, X: trace_of(X.T @ A @ X),
         lambda A, X: (A + A.T) @ X,
@@ -422,7 +420,11 @@ CASES = {
         lambda A: ns(A).linalg.det(inv(A)), lambda A: 1 / ns(A).linalg.det(A), {"A": "n n"}
     ),
     "orthogonal rows": Case(
-        lambda Q, x: Q @ (Q.T @ x), lambda Q, x: x, {"Q": "n n", "x": "n"}, None, {"Q": "orthogonal"}
+        lambda Q, x: Q @ (Q.T @ x),
+        lambda Q, x: x,
+        {"Q": "n n", "x": "n"},
+        None,
+        {"Q": "orthogonal"},
     ),
     "rotated inverse": Case(
         lambda Q, A: inv(Q @ A @ Q.T),
@@ -468,9 +470,7 @@ CASES = {
         )
         for name in "qkv"
     },
-    "absolute values": Case(
-        lambda x: ns(x).sum(abs(x)), lambda x: ns(x).sign(x), {"x": "n"}, "x"
-    ),
+    "absolute values": Case(lambda x: ns(x).sum(abs(x)), lambda x: ns(x).sign(x), {"x": "n"}, "x"),
     "variance": Case(
         lambda x: ns(x).mean((x - ns(x).mean(x)) ** 2),
         lambda x: ns(x).mean(x * x) - ns(x).mean(x) ** 2,
@@ -483,15 +483,8 @@ CASES = {
     ),
     "running sums, backwards": Case(
         lambda x, c: ns(x).sum(c * ns(x).cumulative_sum(x)),
-        lambda x, c: ns(x).flip(ns(x).cumulative_sum(ns(x).flip(c))) if False else _tail(c),
+        lambda x, c: _tail(c),
         {"x": "n", "c": "n"},
         "x",
     ),
 }
-
-
-def _tail(c):
-    """The sums of what comes from each place on."""
-    xp = ns(c)
-    place = xp.arange(c.shape[0])
-    return xp.sum(xp.where(place[:, None] <= place[None, :], c[None, :], 0), axis=-1)

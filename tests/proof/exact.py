@@ -78,7 +78,10 @@ class Reals:
             return mp.mpf(x > 0)
         if name == "equal":
             return mp.mpf(x == 0)
-        return getattr(mp, name)(x)
+        found = getattr(mp, name)(x)
+        if not isinstance(found, mp.mpf):
+            raise Singular
+        return found
 
     def same(self, x, y):
         x, y = np.ravel(x), np.ravel(y)
@@ -147,9 +150,7 @@ def cholesky(numbers, a):
     for i in range(n):
         for j in range(i + 1):
             rest = a[i, j] - sum(low[i, k] * low[j, k] for k in range(j))
-            low[i, j] = (
-                numbers.power(rest, Fraction(1, 2)) if i == j else rest / low[j, j]
-            )
+            low[i, j] = numbers.power(rest, Fraction(1, 2)) if i == j else rest / low[j, j]
     return low
 
 

@@ -71,8 +71,9 @@ class Algebra:
         total: Expression = {}
         todo = list(terms)
         while todo:
-            self.spend()
-            for monomial, coefficient in self._simplified(todo.pop(), todo):
+            term = todo.pop()
+            self.spend(1 + len(term.factors) // 4)
+            for monomial, coefficient in self._simplified(term, todo):
                 found = total.get(monomial, 0) + coefficient
                 if found:
                     total[monomial] = found

@@ -7,6 +7,7 @@ the individualisation-refinement scheme of McKay and Piperno, *Practical graph i
 J. Symbolic Comput. 60 (2014), section 2, without its pruning: components are small.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from itertools import permutations, product
 
@@ -143,7 +144,7 @@ def _ranked(values: dict[int, object]) -> Colours:
     for value in sorted(values.values()):  # pyright: ignore[reportArgumentType]
         if not ordered or ordered[-1] != value:
             ordered.append(value)
-    return {v: ordered.index(value) for v, value in values.items()}
+    return {v: bisect_left(ordered, value) for v, value in values.items()}  # pyright: ignore[reportArgumentType]
 
 
 def _renamed(part: list[Factor], names: Colours) -> list[Factor]:

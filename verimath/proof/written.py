@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from verimath.proof.terms import (
@@ -15,6 +16,7 @@ from verimath.proof.terms import (
     free_indices,
 )
 
+_TERMS = 16
 _LETTERS = "ijklmnpqrstuvwabcdefgh"
 _SUPERSCRIPT = str.maketrans("-0123456789/", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹ᐟ")
 
@@ -22,18 +24,25 @@ _SUPERSCRIPT = str.maketrans("-0123456789/", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹ᐟ"
 # --- for people -------------------------------------------------------------------------------
 
 
+# Definitions inside definitions are shared; written out in full they may be exponentially long.
+_DEEPEST = 4
+_LONGEST = 120
+
+
 class _Letters:
-    """Names of indices that nothing else in the same text has."""
+    """Names of indices that nothing else in the same text has, and how deep the text is."""
 
     def __init__(self) -> None:
         self.used = 0
+        self.depth = 0
+        self.left = _LONGEST
 
     def new(self) -> str:
         k, self.used = self.used, self.used + 1
         return _LETTERS[k % len(_LETTERS)] + "'" * (k // len(_LETTERS))
 
 
-def expression_text(expression: Expression, *, most: int = 8) -> str:
+def expression_text(expression: Expression, *, most: int = _TERMS) -> str:
     """A sum in index notation, e.g. "2 n⁻¹ Σ_j A_ij x_j"; "..." after the first few terms."""
     free = sorted({i for monomial in expression for i in free_indices(monomial)}, reverse=True)
     letters = _Letters()
@@ -41,7 +50,7 @@ def expression_text(expression: Expression, *, most: int = 8) -> str:
     return _sum(close(expression), names, letters, most)
 
 
-def definition_text(head: Head, *, most: int = 8) -> str:
+def definition_text(head: Head, *, most: int = _TERMS) -> str:
     """What a head stands for, its parameters named in order."""
     letters = _Letters()
     count = len(head.sizes) + len(head.inner)
@@ -49,6 +58,7 @@ def definition_text(head: Head, *, most: int = 8) -> str:
     return _sum(head.definition, names, letters, most)
 
 
+@lru_cache(maxsize=1024)
 def matrix_text(head: Head) -> str:
     """The matrix of an inverse as people name it: A if it is an input, else its elements."""
     if len(head.definition) == 1:
@@ -58,9 +68,9 @@ def matrix_text(head: Head) -> str:
             if only.head.kind == "tensor" and not monomial.bound:
                 return only.head.name
     words = [_word(monomial, coefficient) for monomial, coefficient in head.definition]
-    if all(word is not None for word in words):
-        return _joined(word for word in words if word is not None)
-    return definition_text(head)
+    known = [word for word in words if word is not None]
+    text = _joined(known) if len(known) == len(words) else definition_text(head)
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
 
 
 def _word(monomial: Monomial, coefficient: Fraction) -> str | None:
@@ -133,12 +143,17 @@ def _number(coefficient: Fraction, rest: str) -> str:
 
 
 def _sum(terms: Closed, names: Mapping[int, str], letters: _Letters, most: int) -> str:
+    if letters.depth > _DEEPEST:
+        return "..."
+    most = max(2, most >> letters.depth)
+    letters.depth += 1
     shown, start, end = list[str](), letters.used, letters.used
     for monomial, coefficient in terms[:most]:
         letters.used = start
         shown.append(_term(monomial, coefficient, names, letters))
         end = max(end, letters.used)
     letters.used = end
+    letters.depth -= 1
     if len(terms) > most:
         shown.append(f"... ({len(terms)} terms)")
     return _joined(shown)
@@ -156,6 +171,9 @@ def _term(
 
 
 def _factor(factor: Factor, names: Mapping[int, str], letters: _Letters) -> str:
+    letters.left -= 1
+    if letters.left < 0:
+        return "..."
     head, indices, exponent = factor
     own = "".join(names[i] for i in indices)
     below = f"_{own}" if own else ""
@@ -167,20 +185,24 @@ def _factor(factor: Factor, names: Mapping[int, str], letters: _Letters) -> str:
         return f"cholesky({matrix_text(head)}){below}{raised}"
     given = [*inside, *(names[i] for i in indices)]
     parameters = {-(k + 1): name for k, name in enumerate(given)}
-    body = _sum(head.definition, parameters, letters, 8) if head.definition else ""
+    body = _sum(head.definition, parameters, letters, _TERMS) if head.definition else ""
     match head.kind:
         case "tensor":
             return head.name + below + raised
         case "delta":
             return "δ" + below
-        case "index" | "table":
-            return f"{head.name}{below}{raised}"
+        case "index":
+            return own + raised
+        case "table":
+            return head.name + below + raised
         case "sum":
             return f"({body}){raised}"
         case "determinant":
             return f"det({matrix_text(head)}){raised}"
         case "reduction":
             return f"{head.name}_{''.join(inside)}({body}){raised}"
+        case "function" if head.name in ("less", "equal"):
+            return f"[{body} {'>' if head.name == 'less' else '='} 0]{raised}"
         case "function":
             name = {"step": "H"}.get(head.name, head.name)
             return f"{name}({body}){raised}"
