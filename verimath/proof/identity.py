@@ -80,6 +80,7 @@ class Known:
     hypotheses: tuple[str, ...] = ()
     reason: str | None = None
     defined: bool = True  # at the sizes looked at
+    differs: bool = False  # in the field, with everything used that is known
 
 
 def for_all_sizes(identity: Identity, *, seed: int = 0) -> Known:
@@ -147,6 +148,7 @@ def _first_equal(identity: Identity, look: Look) -> Known:
     known = _tried(identity, {}, look)
     if known.equal:
         return known
+    differs = known.differs
     found = _constructions(identity)
     for needed in _subsets(found):
         shown = [
@@ -157,12 +159,13 @@ def _first_equal(identity: Identity, look: Look) -> Known:
             hypotheses = tuple(f"{found[n].hypothesis}: {n}" for n in needed)
             bits = min(one.failure_bits for one in shown)
             return replace(shown[0], hypotheses=hypotheses, failure_bits=bits)
-    return known
+        differs = differs and any(one.differs for one in shown)
+    return replace(known, differs=differs)
 
 
 def _tried(identity: Identity, structure: Substitution, look: Look) -> Known:
     """The first mode that shows equality, or why the first one didn't."""
-    reasons: list[str] = []
+    tried: list[Known] = []
     try:
         sides = _sides(identity, structure)
     except NotExpressibleError as error:
@@ -176,8 +179,8 @@ def _tried(identity: Identity, structure: Substitution, look: Look) -> Known:
             known = Known(False, reason=str(error))
         if known.equal:
             return known
-        reasons.append(known.reason or "")
-    return Known(False, reason=reasons[0])
+        tried.append(known)
+    return replace(tried[0], differs=all(one.differs for one in tried))
 
 
 def _subsets(found: Mapping[str, Construction]) -> Iterable[tuple[str, ...]]:
@@ -321,7 +324,8 @@ def _at_point(sides: _Sides, point: Point) -> tuple[Known, list[tuple[Node, Node
                 if not gf.equal(one, other):
                     at = " ".join(f"{n}={size}" for n, size in binding.items()) or "this shape"
                     which = f"result {k + 1}" if len(sides.pairs) > 1 else "the two sides"
-                    return Known(False, reason=f"{which} differ at {at} in a prime field"), []
+                    reason = f"{which} differ at {at} in a prime field"
+                    return Known(False, reason=reason, differs=True), []
         pattern += 1
     bits = min(
         failure_bits(sides.pairs, b, roots=choices, scale=point.scale) for b in point.bindings

@@ -11,6 +11,7 @@ Symbols at small shapes (`verimath.proof.explicit`) and examples are looked at e
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from verimath.claim import Derivative, Equal
 from verimath.errors import NotExpressibleError
@@ -21,6 +22,8 @@ from verimath.prepare import Prepared
 from verimath.proof import certify
 from verimath.proof.certify import Derived
 from verimath.proof.identity import Identity, Known, at_sizes, for_all_sizes
+from verimath.proof.normal_form import Derived as Derivation
+from verimath.proof.normal_form import normalise
 from verimath.proof.refute import Witness, refute
 from verimath.proof.sizes import Bounds
 from verimath.report.certificate import InductionCertificate
@@ -102,18 +105,59 @@ def _climb(
     named: bool,
     seed: int,
 ) -> Proof:
-    known = for_all_sizes(identity, seed=seed)
-    if known.equal:
-        label: ProofLabel = "all_shapes_randomised" if named else "exact_at_shapes"
-        return _evaluated(identity, known, derived, label)
-    reason = known.reason
-    known = at_sizes(identity, bindings, seed=seed) if bindings else known
-    if known.equal:
-        return _evaluated(identity, known, derived, "exact_at_shapes", reason)
+    """Rewriting and exact evaluation, each a check of the other; then a counterexample."""
+    everywhere = for_all_sizes(identity, seed=seed)
+    here = everywhere
+    if not here.equal and bindings:
+        here = at_sizes(identity, bindings, seed=seed)
+    written = _rewritten(identity, derived)
+    if written.proved and not here.differs:
+        return _derivation(identity, written, here, derived, named)
+    if here.equal:
+        label: ProofLabel = "all_shapes_randomised" if everywhere.equal else "exact_at_shapes"
+        reason = None if everywhere.equal else everywhere.reason
+        return _evaluated(identity, here, derived, label if named else "exact_at_shapes", reason)
     witness = refute(identity, seed=seed)
+    if witness is not None and written.proved:
+        finding = "a contradiction within verimath (please report it): derived, and refuted"
+        return Proof(label="none", finding=finding)
     if witness is not None:
         return _refuted(identity, witness, derived)
-    return Proof(label="none", finding=f"undecided: {reason}")
+    if written.proved:
+        return Proof(label="none", finding=f"undecided: derived, but {here.reason}")
+    return Proof(label="none", finding=f"undecided: {everywhere.reason}; {written.reason}")
+
+
+def _derivation(
+    identity: Identity, written: Derivation, here: Known, derived: Derived | None, named: bool
+) -> Proof:
+    core = lowered((*identity.left, *identity.right), positive=identity.positive)
+    count = len(identity.left)
+    pairs = tuple(zip(core[:count], core[count:], strict=True))
+    steps: Any = written.certificate
+    shapes = (bounds_text(here.bounds),) if here.bounds else _binding_texts(here.bindings)
+    return Proof(
+        label="all_shapes_derivation" if named else "exact_at_shapes",
+        shapes=shapes if here.equal else (),
+        hypotheses=tuple(dict.fromkeys((*written.hypotheses, *conditions(pairs)))),
+        axioms=written.axioms,
+        rules=written.rules,
+        certificate=(certify.of_derivation(identity, pairs, steps, derived),),
+    )
+
+
+def _binding_texts(bindings: Sequence[Binding]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(binding_text(b) for b in bindings))
+
+
+def _rewritten(identity: Identity, derived: Derived | None) -> Derivation:
+    structures = {name: s.structure for name, s in identity.inputs.items() if s.structure}
+    return normalise(
+        identity.left,
+        identity.right,
+        hypotheses=structures,
+        differentiated=() if derived is None else (derived.primal,),
+    )
 
 
 def _inductive(parts: Sequence[Proof], named: bool) -> Proof:
@@ -145,7 +189,7 @@ def _evaluated(
     if known.bounds is not None:
         shapes = (bounds_text(known.bounds),)
     else:
-        shapes = tuple(dict.fromkeys(binding_text(b) for b in known.bindings))
+        shapes = _binding_texts(known.bindings)
     return Proof(
         label=label,
         failure_bits=round(known.failure_bits, 1),

@@ -109,4 +109,5 @@ def proof_text(name: str, proof: Proof, seconds: float) -> str:
         lines.append(_row("wrong with probability", f"at most 2^-{proof.failure_bits:.0f}"))
     lines += [_row("hypothesis", hypothesis) for hypothesis in proof.hypotheses]
     lines += [_row("axiom", axiom) for axiom in proof.axioms]
+    lines += [_row("rules", "; ".join(proof.rules))] if proof.rules else []
     return "\n".join(lines)
