@@ -9,6 +9,7 @@
 Symbols at small shapes (`verimath.proof.explicit`) and examples are looked at elsewhere.
 """
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -82,13 +83,17 @@ def climb(prepared: Prepared, bindings: Sequence[Binding], *, seed: int = 0) -> 
         allowed=prepared.allows,
     )
     statement = prepared.claim.statement
-    if isinstance(statement, Equal) and statement.by_induction:
-        parts = [
-            _climb(replace(identity, left=(a,), right=(b,)), None, bindings, named, seed)
-            for a, b in zip(identity.left, identity.right, strict=True)
-        ]
-        return _inductive(parts, named)
-    return _climb(identity, _derived(prepared), bindings, named, seed)
+    try:
+        if isinstance(statement, Equal) and statement.by_induction:
+            parts = [
+                _climb(replace(identity, left=(a,), right=(b,)), None, bindings, named, seed)
+                for a, b in zip(identity.left, identity.right, strict=True)
+            ]
+            return _inductive(parts, named)
+        return _climb(identity, _derived(prepared), bindings, named, seed)
+    except RecursionError:
+        depth = f"{sys.getrecursionlimit()} calls within calls"
+        return Proof(label="none", finding=f"undecided: nested too deeply, beyond {depth}")
 
 
 def _bounded(prepared: Prepared) -> Proof:

@@ -9,7 +9,7 @@ import itertools
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
 from math import prod
 from typing import Any
@@ -200,11 +200,16 @@ def _ends(gap: Any) -> tuple[str, str]:
 
 
 def _decimal(end: Any, rounding: str) -> str:
-    """An end of a ball, a dyadic number, in eight digits."""
+    """An end of a ball, a dyadic number, in eight digits; however large its exponent is."""
     mantissa, exponent = (int(part) for part in end.mid().man_exp())
-    exact = Fraction(mantissa) * Fraction(2) ** exponent
-    context = Context(prec=8, rounding=rounding)
-    return str(context.divide(Decimal(exact.numerator), Decimal(exact.denominator)))
+    wide = Context(prec=120, Emax=MAX_EMAX, Emin=MIN_EMIN)
+    near = wide.multiply(Decimal(mantissa), wide.power(Decimal(2), Decimal(exponent)))
+    # The power is rounded; what that may be is far less than the last digit that is kept.
+    outward = wide.multiply(abs(near), Decimal("1e-100")).copy_sign(
+        Decimal(1 if rounding == ROUND_CEILING else -1)
+    )
+    short = Context(prec=8, rounding=rounding, Emax=MAX_EMAX, Emin=MIN_EMIN)
+    return str(short.plus(wide.add(near, outward)))
 
 
 # --- simpler --------------------------------------------------------------------------------
