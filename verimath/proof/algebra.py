@@ -285,12 +285,13 @@ class Algebra:
             digest = hashlib.sha256(text.encode()).hexdigest()[:24] if definition else ""
             height = 1 + max((f.head.height for m, _ in definition for f in m.factors), default=0)
             identity = tuple(range(len(sizes)))
+            both = (identity, (1, 0)) if kind == "delta" else (identity,)
             self.heads[key] = Head(
                 kind,
                 name,
                 tuple(sizes),
                 definition,
-                symmetries or (identity,),
+                symmetries or both,
                 tuple(inner),
                 places,
                 rank,
