@@ -55,8 +55,8 @@ def replayed(case, found, left, right, *, points=2, seed=1):
     count, source = 0, random.Random(seed)
     for numbers in (Field(), Reals()):
         for _ in range(12):
-            sizes, values = case.draw(numbers, source)
             try:
+                sizes, values = case.draw(numbers, source)
                 problem = replay(numbers, found.certificate, left, right, values, sizes)
             except Singular:
                 continue
@@ -122,8 +122,8 @@ def _same_everywhere(case, left, right, *, seed=5):
     source, verdicts = random.Random(seed), []
     for numbers in (Field(), Reals()):
         for _ in range(6):
-            sizes, values = case.draw(numbers, source)
             try:
+                sizes, values = case.draw(numbers, source)
                 pairs = [
                     (graph(numbers, a, values, sizes), graph(numbers, b, values, sizes))
                     for a, b in zip(left, right, strict=True)

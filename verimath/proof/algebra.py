@@ -362,6 +362,11 @@ class Algebra:
             self._rules.setdefault(trigger, []).append(rule)
             self._stepped.clear()
 
+    @property
+    def rules(self) -> list[Rule]:
+        """The rules that are in use."""
+        return [rule for rules in self._rules.values() for rule in rules]
+
     def step(self, monomial: Monomial) -> tuple[Rule, Expression] | None:
         """The first rule that applies to a monomial, and what it becomes."""
         if monomial not in self._stepped:
