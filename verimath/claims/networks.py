@@ -1,10 +1,11 @@
-"""Networks: the multilayer perceptron that collapses."""
+"""Networks: the multilayer perceptron, with matrix products, and without activations."""
 
 from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace
 
-from verimath import Claim, Domain, Equal, numeric, reals
+from verimath import Claim, Domain, Equal, composites, numeric, reals
 
 _DEPTHS = range(1, 7)
 
@@ -51,3 +52,49 @@ def _collapse(depth: int) -> Claim:
 
 
 mlp_collapse = [_collapse(depth) for depth in _DEPTHS]
+
+
+# --- matrix products, not elementwise ones ----------------------------------------------------
+
+
+def _network(X: Any, W1: Any, b1: Any, W2: Any, b2: Any) -> Any:
+    return composites.relu(X @ W1 + b1) @ W2 + b2
+
+
+def _in_sums(X: Any, W1: Any, b1: Any, W2: Any, b2: Any) -> Any:
+    """Element by element: h_k = relu(the sum of x_j w_jk, and b_k), and so on."""
+    xp = array_namespace(X)
+    H = composites.relu(xp.sum(X[:, :, None] * W1, axis=1) + b1)
+    return xp.sum(H[:, :, None] * W2, axis=1) + b2
+
+
+relu_network = Claim(
+    id="relu-network-in-sums",
+    title="The layers of a network are matrix products: sums over what comes in, then the bias",
+    source="lecture, L-71, repaired",
+    domain=Domain(X=reals("n d"), W1=reals("d h"), b1=reals("h"), W2=reals("h o"), b2=reals("o")),
+    statement=Equal(left=_network, right=_in_sums),
+    mutants={
+        "no activation": lambda X, W1, b1, W2, b2: (X @ W1 + b1) @ W2 + b2,
+        "activated twice": lambda X, W1, b1, W2, b2: composites.relu(_network(X, W1, b1, W2, b2)),
+        "the bias after the activation": lambda X, W1, b1, W2, b2: (
+            (composites.relu(X @ W1) + b1) @ W2 + b2
+        ),
+        "the mean for the sum": lambda X, W1, b1, W2, b2: (
+            composites.relu(X @ W1 + b1) @ W2 / W2.shape[0] + b2
+        ),
+    },
+)
+
+elementwise_network = Claim(
+    id="relu-network-elementwise",
+    title="The layers of a network are elementwise products, written X * W₁",
+    source="lecture, L-71",
+    domain=Domain(X=reals("n n"), W1=reals("n n"), b1=reals("n"), W2=reals("n n"), b2=reals("n")),
+    statement=Equal(
+        left=_network,
+        right=lambda X, W1, b1, W2, b2: composites.relu(X * W1 + b1) * W2 + b2,
+    ),
+    expected="refuted",
+    repaired="relu-network-in-sums",
+)

@@ -32,7 +32,7 @@ from verimath.shapes import Binding
 LARGEST_EXPLICIT = 30
 # The derivatives that a Jacobian or Hessian has at most.
 _LARGEST_RESULT = 150
-# An inverse of a larger matrix of expressions takes sympy minutes.
+# An inverse of a larger matrix of expressions takes sympy minutes; one of inverses, sooner.
 _LARGEST_MATRIX = 3
 
 
@@ -88,7 +88,7 @@ def is_explicit(prepared: Prepared, binding: Binding) -> bool:
     """Whether these sizes are small enough for a derivation in symbols."""
     few = explicit_symbols(prepared, binding) <= LARGEST_EXPLICIT
     few = few and prepared.elements(binding) <= _LARGEST_RESULT
-    return few and prepared.largest_matrix(binding) <= _LARGEST_MATRIX
+    return few and prepared.largest_matrix(binding) ** prepared.nesting <= _LARGEST_MATRIX
 
 
 def explicit_symbols(prepared: Prepared, binding: Binding) -> int:
