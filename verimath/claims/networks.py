@@ -61,19 +61,20 @@ def _network(X: Any, W1: Any, b1: Any, W2: Any, b2: Any) -> Any:
     return composites.relu(X @ W1 + b1) @ W2 + b2
 
 
-def _in_sums(X: Any, W1: Any, b1: Any, W2: Any, b2: Any) -> Any:
-    """Element by element: h_k = relu(the sum of x_j w_jk, and b_k), and so on."""
+def _bordered(X: Any, W1: Any, b1: Any, W2: Any, b2: Any) -> Any:
+    """The biases as one row more of the weights, which a column of ones multiplies."""
     xp = array_namespace(X)
-    H = composites.relu(xp.sum(X[:, :, None] * W1, axis=1) + b1)
-    return xp.sum(H[:, :, None] * W2, axis=1) + b2
+    one = xp.ones((X.shape[0], 1), dtype=X.dtype, device=X.device)
+    H = composites.relu(xp.concat([X, one], axis=1) @ xp.concat([W1, b1[None, :]], axis=0))
+    return xp.concat([H, one], axis=1) @ xp.concat([W2, b2[None, :]], axis=0)
 
 
 relu_network = Claim(
-    id="relu-network-in-sums",
-    title="The layers of a network are matrix products: sums over what comes in, then the bias",
+    id="relu-network-as-matrix-products",
+    title="The layers of a network are matrix products, the biases one row more of the weights",
     source="lecture, L-71, repaired",
     domain=Domain(X=reals("n d"), W1=reals("d h"), b1=reals("h"), W2=reals("h o"), b2=reals("o")),
-    statement=Equal(left=_network, right=_in_sums),
+    statement=Equal(left=_network, right=_bordered),
     mutants={
         "no activation": lambda X, W1, b1, W2, b2: (X @ W1 + b1) @ W2 + b2,
         "activated twice": lambda X, W1, b1, W2, b2: composites.relu(_network(X, W1, b1, W2, b2)),
@@ -96,5 +97,5 @@ elementwise_network = Claim(
         right=lambda X, W1, b1, W2, b2: composites.relu(X * W1 + b1) * W2 + b2,
     ),
     expected="refuted",
-    repaired="relu-network-in-sums",
+    repaired="relu-network-as-matrix-products",
 )
