@@ -7,7 +7,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from verimath._engine import check, verify
+    from verimath._engine import check, prove, verify
     from verimath.claim import (
         AtMost,
         Claim,
@@ -49,12 +49,13 @@ if TYPE_CHECKING:
         unit_vectors,
         well_conditioned,
     )
-    from verimath.report.record import Report, Status, Verdict, read_report
+    from verimath.recurrences import induction
+    from verimath.report.record import Proof, Report, Status, Verdict, read_report
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "verimath._engine": ("check", "verify"),
+    "verimath._engine": ("check", "prove", "verify"),
     "verimath.claim": (
         "AtMost",
         "Claim",
@@ -75,6 +76,7 @@ _HOMES = {
         "VerificationError",
         "VerimathError",
     ),
+    "verimath.recurrences": ("induction",),
     "verimath.inputs": (
         "positive",
         "nonzero",
@@ -96,7 +98,7 @@ _HOMES = {
         "orthogonal",
         "triangular",
     ),
-    "verimath.report.record": ("Report", "Status", "Verdict", "read_report"),
+    "verimath.report.record": ("Proof", "Report", "Status", "Verdict", "read_report"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -129,12 +131,15 @@ __all__ = [  # noqa: RUF022 - in the order of the documentation
     "Hessian",
     "Equal",
     "AtMost",
+    "induction",
     "Route",
     "numeric",
     "autograd",
     "check",
     "verify",
+    "prove",
     "Report",
+    "Proof",
     "Verdict",
     "Status",
     "read_report",

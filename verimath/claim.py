@@ -72,10 +72,14 @@ class Hessian(Derivative):
 
 @dataclass(frozen=True, slots=True)
 class Equal:
-    """Formulas `left` and `right` have equal values everywhere on the domain."""
+    """Formulas `left` and `right` have equal values everywhere on the domain.
+
+    `by_induction` marks what `verimath.induction` makes: two equalities, a start and a step.
+    """
 
     left: Function
     right: Function
+    by_induction: bool = False
 
 
 @dataclass(frozen=True, slots=True)

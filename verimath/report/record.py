@@ -12,6 +12,7 @@ from typing import Literal, NoReturn
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from verimath.errors import UsageError
+from verimath.report.certificate import Certificate
 
 SCHEMA_VERSION = 1
 
@@ -130,8 +131,10 @@ class Proof(Record):
     shapes: tuple[str, ...] = ()
     hypotheses: tuple[str, ...] = ()
     axioms: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()  # of rewriting, where that is what proves
     steps: tuple[Step, ...] = ()
-    certificate: str | None = None
+    finding: str | None = None  # why it is no more than this, or what refutes the claim
+    certificate: tuple[Certificate, ...] = ()  # one per choice of ranks
 
 
 class Mutant(Record):

@@ -1,0 +1,316 @@
+"""The proof ladder: the highest rung that a claim reaches, with what it rests on.
+
+    all_shapes_derivation   left - right is rewritten to nothing
+    all_shapes_randomised   equal at random points of a field, at all sizes up to a proven bound
+    exact_at_shapes         the same at a few sizes
+    refuted                 a point where balls exclude equality
+    none                    undecided, with the reason
+
+Symbols at small shapes (`verimath.proof.explicit`) and examples are looked at elsewhere.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from verimath.claim import Derivative, Equal
+from verimath.errors import NotExpressibleError
+from verimath.formula.core import lowered
+from verimath.formula.graph import Node, topological
+from verimath.plans import axis_names
+from verimath.prepare import Prepared
+from verimath.proof import certify
+from verimath.proof.certify import Derived
+from verimath.proof.identity import Identity, Known, at_sizes, for_all_sizes
+from verimath.proof.normal_form import Derived as Derivation
+from verimath.proof.normal_form import normalise
+from verimath.proof.refute import Witness, refute
+from verimath.proof.sizes import Bounds
+from verimath.report.certificate import InductionCertificate
+from verimath.report.record import Proof, ProofLabel
+from verimath.shapes import Binding
+
+# From the weakest to the strongest; a claim is proved as far as it is at the weakest of its ranks.
+STRENGTH: tuple[ProofLabel, ...] = (
+    "refuted",
+    "none",
+    "sampled",
+    "exact_at_shapes",
+    "all_shapes_randomised",
+    "all_shapes_derivation",
+    "all_depths",
+)
+
+
+def climbed(prepared: Iterable[Prepared], *, seed: int = 0) -> Proof:
+    """The highest rung that a claim reaches at all of its ranks."""
+    return weakest([climb(one, small_bindings(one), seed=seed) for one in prepared])
+
+
+def small_bindings(prepared: Prepared) -> list[Binding]:
+    """A few small sizes of which the claim speaks, all different ones first."""
+    names = axis_names(prepared.claim.domain, prepared.ranks)
+    tried: list[Binding] = [
+        {name: 2 + i % 2 for i, name in enumerate(names)},
+        dict.fromkeys(names, 2),
+        {name: 1 + i % 2 for i, name in enumerate(names)},
+        dict.fromkeys(names, 1),
+    ]
+    distinct = [b for i, b in enumerate(tried) if b not in tried[:i]]
+    return [b for b in distinct if prepared.allows(b)]
+
+
+def climb(prepared: Prepared, bindings: Sequence[Binding], *, seed: int = 0) -> Proof:
+    """The highest rung at one choice of ranks; `bindings` are small sizes to look at if it is low.
+
+    A bound (`AtMost`) has no second side: nothing is said of it here.
+    """
+    if prepared.claimed is None:
+        return Proof(label="none", finding="a bound over drawn inputs is only sampled")
+    domain = prepared.claim.domain
+    named = bool(domain.names or domain.variadics)  # otherwise the domain is of one shape
+    identity = Identity(
+        left=prepared.reference.outputs,
+        right=prepared.claimed.outputs,
+        inputs=domain.inputs,
+        shapes={name: node.shape for name, node in prepared.primal.inputs.items()},
+        allowed=prepared.allows,
+    )
+    statement = prepared.claim.statement
+    if isinstance(statement, Equal) and statement.by_induction:
+        parts = [
+            _climb(replace(identity, left=(a,), right=(b,)), None, bindings, named, seed)
+            for a, b in zip(identity.left, identity.right, strict=True)
+        ]
+        return _inductive(parts, named)
+    return _climb(identity, _derived(prepared), bindings, named, seed)
+
+
+def _derived(prepared: Prepared) -> Derived | None:
+    """That the reference is the derivative of the primal formula, where it is one."""
+    statement = prepared.claim.statement
+    if not isinstance(statement, Derivative):
+        return None
+    try:
+        primal, *nodes = lowered((*prepared.primal.outputs, *prepared.reference.outputs))
+    except NotExpressibleError:
+        return None
+    return Derived(statement.noun.lower(), primal, statement.wrt_names, tuple(nodes))
+
+
+def _climb(
+    identity: Identity,
+    derived: Derived | None,
+    bindings: Sequence[Binding],
+    named: bool,
+    seed: int,
+) -> Proof:
+    """Rewriting and exact evaluation, each a check of the other; then a counterexample."""
+    everywhere = for_all_sizes(identity, seed=seed)
+    here = everywhere
+    if not here.equal and bindings:
+        here = at_sizes(identity, bindings, seed=seed)
+    written = _rewritten(identity, derived)
+    if written.proved and not here.differs:
+        return _derivation(identity, written, here, derived, named)
+    if here.equal:
+        label: ProofLabel = "all_shapes_randomised" if everywhere.equal else "exact_at_shapes"
+        reason = None if everywhere.equal else everywhere.reason
+        return _evaluated(identity, here, derived, label if named else "exact_at_shapes", reason)
+    witness = refute(identity, seed=seed)
+    if witness is not None and written.proved:
+        finding = "a contradiction within verimath (please report it): derived, and refuted"
+        return Proof(label="none", finding=finding)
+    if witness is not None:
+        return _refuted(identity, witness, derived)
+    if written.proved:
+        return Proof(label="none", finding=f"undecided: derived, but {here.reason}")
+    return Proof(label="none", finding=f"undecided: {everywhere.reason}; {written.reason}")
+
+
+def _derivation(
+    identity: Identity, written: Derivation, here: Known, derived: Derived | None, named: bool
+) -> Proof:
+    core = lowered((*identity.left, *identity.right), positive=identity.positive)
+    count = len(identity.left)
+    pairs = tuple(zip(core[:count], core[count:], strict=True))
+    steps: Any = written.certificate
+    shapes = (bounds_text(here.bounds),) if here.bounds else _binding_texts(here.bindings)
+    return Proof(
+        label="all_shapes_derivation" if named else "exact_at_shapes",
+        shapes=shapes if here.equal else (),
+        hypotheses=tuple(dict.fromkeys((*written.hypotheses, *conditions(pairs)))),
+        axioms=written.axioms,
+        rules=written.rules,
+        certificate=(certify.of_derivation(identity, pairs, steps, derived),),
+    )
+
+
+def _binding_texts(bindings: Sequence[Binding]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(binding_text(b) for b in bindings))
+
+
+def _rewritten(identity: Identity, derived: Derived | None) -> Derivation:
+    structures = {name: s.structure for name, s in identity.inputs.items() if s.structure}
+    return normalise(
+        identity.left,
+        identity.right,
+        hypotheses=structures,
+        differentiated=() if derived is None else (derived.primal,),
+    )
+
+
+def _inductive(parts: Sequence[Proof], named: bool) -> Proof:
+    """A start and a step, each for all shapes, are a proof for all depths."""
+    found = weakest(parts)
+    complete = all(part.label.startswith("all_") or not named for part in parts)
+    if found.label in ("refuted", "none"):
+        where = "start" if found is parts[0] else "step"
+        return found.model_copy(update={"finding": f"the {where}: {found.finding}"})
+    if not complete:
+        return found
+    base, step = (part.certificate for part in parts)
+    return found.model_copy(
+        update={
+            "label": "all_depths",
+            "finding": None,
+            "certificate": (InductionCertificate(base=base, step=step),),
+        }
+    )
+
+
+def _evaluated(
+    identity: Identity,
+    known: Known,
+    derived: Derived | None,
+    label: ProofLabel,
+    reason: str | None = None,
+) -> Proof:
+    if known.bounds is not None:
+        shapes = (bounds_text(known.bounds),)
+    else:
+        shapes = _binding_texts(known.bindings)
+    return Proof(
+        label=label,
+        failure_bits=round(known.failure_bits, 1),
+        shapes=shapes,
+        hypotheses=(*known.hypotheses, *conditions(known.pairs)),
+        finding=reason and f"not for all shapes: {reason}",
+        certificate=(certify.of_evaluation(identity, known, derived),),
+    )
+
+
+def _refuted(identity: Identity, witness: Witness, derived: Derived | None) -> Proof:
+    place = f"element {list(witness.index)}" if witness.index else "the value"
+    values = ", ".join(
+        f"{name} = {_cells(cells.tolist())}" for name, cells in witness.point.items()
+    )
+    at = f" at {binding_text(witness.binding)}" if witness.binding else ""
+    return Proof(
+        label="refuted",
+        shapes=(binding_text(witness.binding),),
+        finding=(
+            f"{place} is {witness.left} on one side and {witness.right} on the other{at}, {values}"
+        ),
+        certificate=(certify.of_witness(identity, witness, derived),),
+    )
+
+
+def _cells(value: object) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(_cells(cell) for cell in value)}]"
+    return str(value)
+
+
+def binding_text(binding: Mapping[str, int]) -> str:
+    """Sizes as a person reads them: n=2 d=3."""
+    return " ".join(f"{name}={size}" for name, size in binding.items()) or "the stated shape"
+
+
+def bounds_text(found: Bounds) -> str:
+    """The sizes that were looked at: n 1 to 3, d 1."""
+    ranges: list[str] = []
+    for name, last in found.largest.items():
+        first = found.first[name]
+        ranges.append(f"{name} {first} to {last}" if last > first else f"{name} {first}")
+    return ", ".join(ranges) or "the stated shape"
+
+
+# What the field leaves open because it has no order: where the formulas mean what they say.
+def conditions(pairs: Sequence[tuple[Node, Node]]) -> tuple[str, ...]:
+    """Where an identity of core formulas speaks of real numbers: hypotheses of every proof."""
+    nodes = topological(tuple(node for pair in pairs for node in pair))
+    found: dict[str, None] = {}
+    for node in nodes:
+        text = _condition(node)
+        if text:
+            found[text] = None
+    return tuple(found)
+
+
+def _condition(node: Node) -> str | None:
+    match node.operation:
+        case "subgradient":
+            return "off the kinks"
+        case "solve":
+            return "matrices that are inverted are invertible"
+        case "cholesky":
+            return "matrices that are factored are positive definite"
+        case "divide" if _depends(node.inputs[1]):
+            return "denominators are not zero"
+        case "power" if node.parameter < 0 and _depends(node.inputs[0]):
+            return "denominators are not zero"
+        case "power" if node.parameter.denominator != 1 and _depends(node.inputs[0]):
+            return "square roots are of positive numbers"
+        case "function" if node.parameter == "log":
+            return "logarithms are of positive numbers"
+        case _:
+            return None
+
+
+def _depends(node: Node) -> bool:
+    """Whether a node depends on an input, not on sizes and literals alone."""
+    return any(inner.operation == "input" for inner in topological((node,)))
+
+
+def weakest(proofs: Sequence[Proof]) -> Proof:
+    """What is proved of a claim by what is proved at each of its ranks."""
+    least = min(proofs, key=lambda proof: STRENGTH.index(proof.label))
+    if least.label in ("refuted", "none") or len(proofs) == 1:
+        return least
+    bits = [proof.failure_bits for proof in proofs if proof.failure_bits is not None]
+    return least.model_copy(
+        update={
+            "failure_bits": min(bits, default=None),
+            "shapes": tuple(dict.fromkeys(s for proof in proofs for s in proof.shapes)),
+            "hypotheses": tuple(dict.fromkeys(h for proof in proofs for h in proof.hypotheses)),
+            "axioms": tuple(dict.fromkeys(a for proof in proofs for a in proof.axioms)),
+            "certificate": tuple(c for proof in proofs for c in proof.certificate),
+        }
+    )
+
+
+def combined(symbolic: Proof | None, climbed: Proof) -> Proof:
+    """One proof of what symbols at small shapes show and of the rung that was climbed to.
+
+    The steps are those of the symbols. If the two contradict each other, nothing is proved.
+    """
+    if symbolic is None:
+        return climbed
+    proved = climbed.label.startswith(("all_", "exact_"))
+    if symbolic.label == "refuted" and proved:
+        finding = (
+            f"a contradiction within verimath (please report it): {symbolic.finding}; "
+            f"but proved: {climbed.label}"
+        )
+        return symbolic.model_copy(update={"label": "none", "finding": finding})
+    if symbolic.label == "none" or climbed.label == "none":
+        # A step that fails, or symbols that derive something else, is never overruled.
+        exact = symbolic.label == "exact_at_shapes"
+        further = climbed.finding and f"not for all shapes: {climbed.finding}" if exact else None
+        finding = symbolic.finding or further or climbed.finding
+        return symbolic.model_copy(update={"finding": finding})
+    if symbolic.label == "refuted" and climbed.label != "refuted":
+        return symbolic
+    hypotheses = dict.fromkeys((*symbolic.hypotheses, *climbed.hypotheses))
+    return climbed.model_copy(update={"steps": symbolic.steps, "hypotheses": tuple(hypotheses)})
