@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 from verimath.claim import Claim
-from verimath.claims import CHAPTERS
+from verimath.claims import CHAPTERS, LECTURE
 from verimath.errors import ClaimError, UsageError, VerimathError
 
 
@@ -35,14 +35,18 @@ def all_claims() -> dict[str, Claim]:
     return _by_id(claim for module in modules for claim in claims_of(module))
 
 
+def lecture_claims() -> dict[str, Claim]:
+    """The claims of the lecture by id: the part of the catalogue that takes a minute."""
+    modules = [importlib.import_module(f"verimath.claims.{chapter}") for chapter in LECTURE]
+    return _by_id(claim for module in modules for claim in claims_of(module))
+
+
 def find_claims(names: Sequence[str]) -> dict[str, Claim]:
-    """The claims that ids and `.py` files name; all of the catalogue for no names.
+    """The claims that ids and `.py` files name.
 
     Raises UsageError for an unknown id (with the nearest ones) and ClaimError for a bad file.
     """
     known = all_claims()
-    if not names:
-        return known
     found: list[Claim] = []
     for name in names:
         if name.endswith(".py") or "/" in name:

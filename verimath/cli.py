@@ -50,9 +50,11 @@ def verify(
     Parameters
     ----------
     claims
-        Ids of claims, or Python files that define some; the whole catalogue if none is given.
+        Ids of claims, or Python files that define some; the claims of the lecture if none is given
+        (about a minute).
     all_
-        The whole catalogue, beside what is named.
+        The whole catalogue, beside what is named: the lecture, calculus, losses, layers, matrices,
+        iterations and algebra (several minutes), and what is installed.
     backend
         numpy, torch-cpu, torch-cuda, several with commas, or all (the default: what isn't there is
         listed as skipped; asked for by name it is an error).
@@ -65,11 +67,10 @@ def verify(
     out
         The folder to write to.
     """
-    from verimath.catalogue import all_claims, find_claims
+    from verimath.catalogue import all_claims, find_claims, lecture_claims
 
-    chosen = find_claims(claims or ())
-    if all_:
-        chosen = {**all_claims(), **chosen}
+    rest = all_claims() if all_ else {} if claims else lecture_claims()
+    chosen = {**rest, **find_claims(claims or ())}
     _require_writable(out)
 
     from verimath._engine import DEFAULT_EXAMPLES, run

@@ -134,6 +134,15 @@ class Prepared:
         found = (n for n in self._nodes if n.operation in ("solve", "determinant", "cholesky"))
         return max((node.inputs[0].shape[-1].at(binding) for node in found), default=0)
 
+    @cached_property
+    def nesting(self) -> int:
+        """How deep inverses and determinants are inside each other; at least 1."""
+        depths: dict[Node, int] = {}
+        for node in topological(tuple(o for f in (self.primal, *self.orders) for o in f.outputs)):
+            deepest = max((depths[x] for x in node.inputs), default=0)
+            depths[node] = deepest + (node.operation in ("solve", "determinant", "cholesky"))
+        return max(1, *depths.values())
+
     def allows(self, binding: Binding) -> bool:
         """Whether the claim speaks of these sizes.
 

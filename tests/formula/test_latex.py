@@ -76,7 +76,8 @@ class Reader:
 
     def product(self):
         factors = [self.scripted()]
-        ends = {"+", "-", r"\odot", "}", ",", "/", r"\right)", r"\right\rangle", r"\right]", None}
+        ends = {"+", "-", r"\odot", "}", ",", "/", r"\right)", r"\right|", r"\right]", None}
+        ends.add(r"\right\rangle")
         while self.peek() not in ends:
             factors.append(self.scripted())
         # Matrix products associate; numbers commute with everything.
@@ -104,6 +105,8 @@ class Reader:
                 exponent = self.number()
                 self.take("}")
                 matrix = np.ndim(value) == 2 and min(value.shape) > 1
+                if matrix and exponent == -1 and not elementwise:
+                    return np.linalg.inv(value)
                 assert elementwise == matrix or not matrix, "a power of a matrix"
                 value = value**exponent
             assert self.peek() != "^", "two superscripts"
@@ -148,7 +151,23 @@ class Reader:
             self.take()
             return np.exp(self.group())
         if token in (r"\sin", r"\cos", r"\tanh", r"\log"):
-            return getattr(np, token[1:])(self.parenthesised())
+            inner = self.parenthesised() if self.peek() == r"\left(" else self.atom()
+            return getattr(np, token[1:])(inner)
+        if token == r"\left|":
+            value = np.abs(self.sum())
+            self.take(r"\right|")
+            return value
+        if token == r"\det":
+            return float(np.linalg.det(self.parenthesised()))
+        if token == r"\sigma":
+            return 1 / (1 + np.exp(-self.parenthesised()))
+        if token == r"\max":
+            self.take(r"\left(")
+            first = self.sum()
+            self.take(",")
+            largest = np.maximum(first, self.sum())
+            self.take(r"\right)")
+            return largest
         if token == r"\left\langle":
             left = self.sum()
             self.take(",")
@@ -161,11 +180,20 @@ class Reader:
                 raise Unreadable  # broadcast, reshape and axes of arrays of three and more axes
             value = self.parenthesised()
             assert value is not ONES
-            operations = {"sum": np.sum, "mean": np.mean, "tr": np.trace, "size": np.size}
-            if name == "diag":
-                return np.diagonal(value)[:, None]
+            operations = {
+                "sum": np.sum,
+                "mean": np.mean,
+                "tr": np.trace,
+                "size": np.size,
+                "softmax": softmax,
+                "logsumexp": lambda x: float(np.log(np.sum(np.exp(x)))),
+                "softplus": lambda x: np.log1p(np.exp(x)),
+                "sgn": np.sign,
+            }
+            if name == "diag":  # of a column, the matrix with that diagonal
+                return np.diagflat(value) if value.shape[1] == 1 else np.diagonal(value)[:, None]
             return operations[name](value)
-        if token in (r"\left[", r"\sum", r"\mathbf{I}"):
+        if token in (r"\left[", r"\sum", r"\mathbf{I}", r"\begin"):
             raise Unreadable  # index notation, or an identity of a size from elsewhere
         if self.peek() == "_":
             raise Unreadable
@@ -174,6 +202,12 @@ class Reader:
 
 class Unreadable(Exception):
     """Notation that this reader leaves out."""
+
+
+def softmax(x):
+    """Of a column, or of each row."""
+    e = np.exp(x)
+    return e / e.sum(axis=0 if x.shape[1] == 1 else 1, keepdims=True)
 
 
 def collapsed(value):
@@ -402,10 +436,12 @@ def test_the_catalogues_formulas_read_as_what_they_compute(claim):
     generator = np.random.default_rng(0)
     names = sorted({n for x in prepared.primal.inputs.values() for s in x.shape for n in s.names})
     sizes = {name: 2 + i for i, name in enumerate(names)}
-    values = {
-        name: generator.uniform(-1, 1, tuple(s.at(sizes) for s in node.shape))
-        for name, node in prepared.primal.inputs.items()
-    }
+    values: dict[str, np.ndarray] = {}
+    for name, node in prepared.primal.inputs.items():
+        low, high = claim.domain.inputs[name].limits("float64")
+        low = max(low, -1.0)
+        high = min(high, low + 2.0)
+        values[name] = generator.uniform(low, high, tuple(s.at(sizes) for s in node.shape))
     function = getattr(claim.statement, "of", None) or claim.statement.left
     tex = formula_tex(prepared.primal)
     if "pmatrix" not in tex and len(prepared.primal.outputs) == 1:
