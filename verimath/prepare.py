@@ -21,7 +21,6 @@ from verimath.arithmetic.rounding import (
     evaluate,
     evaluate_all,
     functions_of,
-    rounding_count,
 )
 from verimath.claim import AtMost, Claim, Equal, Gradient
 from verimath.errors import ClaimError, FormulaError
@@ -317,9 +316,8 @@ def _wanted(
 
     @cache
     def wide(largest: float) -> tuple[tuple[Enclosure, ...], ...]:
-        roundings = float(max(rounding_count(formula) for formula in orders))
         reach = replace(format_, largest=largest)
-        return evaluate_all(orders, batch, binding, dtypes=(reach,), input_roundings=roundings)
+        return evaluate_all(orders, batch, binding, dtypes=(reach,), envelope=True)
 
     wants: list[Want] = []
     for k, reference in enumerate(found[0]):

@@ -50,18 +50,27 @@ from verimath.formula.graph import Node
 from verimath.formula.literals import Constant
 from verimath.shapes import Binding
 
-# --- majorants ---
+# --- rearranged formulas ---
 
 
-def majorant(node: Node, x: list[Array], values: list[Array], binding: Binding) -> Array:
-    """The operation on majorants; zero where it adds nothing to the magnitude."""
+def reach(
+    node: Node, x: list[Array], value: Array, values: list[Array], binding: Binding
+) -> Array:
+    """How large a product or sum may get in which the formula's factors come in another order.
+
+    Nothing cancels there, and no factor below one makes it smaller: a number is taken for at least
+    one. What is divided by a number that was computed starts anew: that quotient is one number.
+    """
     match node.operation:
         case "add":
             return x[0] + x[1]
         case "multiply":
             return x[0] * x[1]
         case "divide":
-            return x[0] / np.abs(values[1])  # what cancels in the denominator is in its bound
+            below = np.maximum(1.0, 1 / np.abs(values[1]))
+            if _number(node.inputs[1]) is not None:
+                return x[0] * below
+            return np.maximum(np.abs(value), below)
         case "power" if node.parameter > 0:
             return x[0] ** float(node.parameter)
         case "einsum":
@@ -87,9 +96,39 @@ def majorant(node: Node, x: list[Array], values: list[Array], binding: Binding) 
         case "cumulative":
             return cumulative(node, x[0])
         case "solve" | "determinant" | "cholesky":
-            return MATRIX_MAJORANTS[node.operation](x, values)
+            return np.maximum(1.0, MATRIX_MAJORANTS[node.operation](x, values))
         case _:
-            return np.zeros(1)
+            return np.maximum(1.0, np.abs(value))
+
+
+def roundings_of(node: Node, binding: Binding) -> int:
+    """How many roundings the operation adds to those of its operands, the terms of sums among them.
+
+    An elementary function is one number, however it was computed.
+    """
+    match node.operation:
+        case "add" | "multiply" if node.kind == "real":
+            return 1
+        case "divide":
+            return 2 if _number(node.inputs[1]) is not None else 1
+        case "power":
+            k = node.parameter
+            return max(abs(int(k)) - 1, 0) + (k < 0) if k.denominator == 1 else 1
+        case "function":
+            return 0 if node.parameter in ("negative", "abs", "sign") else 1
+        case "einsum":
+            shapes = [tuple(size.at(binding) for size in x.shape) for x in node.inputs]
+            return max(terms_of(node, shapes) + len(shapes) - 2, 0)
+        case "scatter":
+            return max(math.prod(size.at(binding) for size in node.inputs[1].shape) - 1, 0)
+        case "product":
+            return max(node.inputs[0].shape[node.parameter].at(binding) - 1, 0)
+        case "cumulative":
+            return max(node.inputs[0].shape[node.parameter[0]].at(binding) - 1, 0)
+        case "solve" | "determinant" | "cholesky":
+            return 3 * node.inputs[0].shape[-1].at(binding)
+        case _:
+            return 0
 
 
 # --- bounds ---
@@ -531,19 +570,6 @@ BOUNDS: dict[str, Rule] = {
     "cholesky": cholesky_bound,
 }
 LEAVES = frozenset({"input", "constant", "table", "size"})
-ROUNDING = frozenset(
-    {
-        "add",
-        "multiply",
-        "divide",
-        "power",
-        "function",
-        "einsum",
-        "scatter",
-        "product",
-        "cumulative",
-        "solve",
-        "determinant",
-        "cholesky",
-    }
+PRODUCTS = frozenset(
+    {"multiply", "divide", "power", "einsum", "product", "solve", "determinant", "cholesky"}
 )
