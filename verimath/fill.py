@@ -42,6 +42,8 @@ def fill_values(plan: Plan, domain: Domain) -> dict[str, Values]:
         else:
             values = np.asarray(_drawn(generator, spec, shape, plan, sizes), dtype=np.float64)
             values = _formed(generator, spec, values, plan)
+            if plan.form == "repeated" and spec.is_free:
+                values = _like_others(generator, spec, values, found)
         values.flags.writeable = False
         found[name] = values
     return found
@@ -119,8 +121,8 @@ def _shares(generator: np.random.Generator, shape: tuple[int, ...], plan: Plan) 
         case "sparse":
             return generator.integers(0, 3, shape) / 2
         case "offset":
-            base = np.random.Generator(np.random.PCG64(plan.seed)).integers(1, 8) / 8
-            return base + generator.integers(-8, 9, shape) / 1024
+            base = (5 + plan.seed % 3) / 8
+            return base + generator.uniform(-1 / 8, 1 / 8, shape) / _offsets(shape)
         case "scaled" | "extreme" | "near" | "tiny":
             deepest = {"scaled": 30, "near": _DEEPEST}.get(plan.kind, 1080)
             near = np.ldexp(generator.random(shape), -generator.integers(0, deepest, shape))
@@ -157,9 +159,12 @@ def _tiny(generator: np.random.Generator, shape: tuple[int, ...], unit: float) -
 
 
 def _offset(generator: np.random.Generator, shape: tuple[int, ...], unit: float) -> Values:
-    """Eighths about one large number, the same one in every input of an example."""
-    bases = np.resize(_OFFSETS, shape[0]).reshape(-1, *[1] * (len(shape) - 1))
-    return bases + generator.integers(-32, 33, shape) / 8
+    """Ordinary numbers about one large number, the same one in every input of an example."""
+    return _offsets(shape) + generator.uniform(-4, 4, shape)
+
+
+def _offsets(shape: tuple[int, ...]) -> Values:
+    return np.resize(_OFFSETS, shape[0]).reshape(-1, *[1] * (len(shape) - 1))
 
 
 _UNBOUNDED: Mapping[str, Callable[[np.random.Generator, tuple[int, ...], float], Values]] = {
@@ -203,6 +208,18 @@ def _formed(generator: np.random.Generator, spec: Input, values: Values, plan: P
         values = values[:, generator.integers(0, (rows + 1) // 2, rows)]
     if plan.layout == "expanded":
         values = np.repeat(values[:, :1], rows, axis=1)
+    return values
+
+
+def _like_others(
+    generator: np.random.Generator, spec: Input, values: Values, found: Mapping[str, Values]
+) -> Values:
+    """Half of the elements those of an earlier input of this shape: two inputs that tie."""
+    low, high = spec.limits("float64")
+    for other in found.values():
+        if other.shape == values.shape:
+            same = generator.random(values.shape) < 0.5
+            return np.where(same & (low <= other) & (other <= high), other, values)
     return values
 
 

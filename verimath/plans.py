@@ -39,7 +39,7 @@ BLOCKS = (1025, 257, 129, 65, 33, 17)
 _LARGEST_BLOCK = 4300  # elements
 _ENOUGH = 64  # numbers of each of the kinds above, in all examples of a plan together
 _MOST_TURNS = 16  # examples of such a plan
-_ALONE = 8  # examples of single numbers
+_ALONE = 16  # examples of single numbers
 
 
 @dataclass(frozen=True, slots=True)

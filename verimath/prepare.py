@@ -328,10 +328,10 @@ def _wanted(
         allowed = _largest(bounds, shape) + error
 
         def widen(
-            largest: float, k: int = k, shape: tuple[int, ...] = shape, allowed: Array = allowed
+            largest: float, k: int = k, error: Array = error, allowed: Array = allowed
         ) -> Array:
             found = [order[k].bounds[format_.name] for order in wide(largest)]
-            return _largest(found, shape) + allowed
+            return np.maximum(_largest(found, allowed.shape) + error, allowed)
 
         value = _spread(reference.value, shape)
         wants.append(Want(value, error, allowed, widen, format_.largest))

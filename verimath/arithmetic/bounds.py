@@ -104,13 +104,18 @@ def reach(
 def roundings_of(node: Node, binding: Binding) -> int:
     """How many roundings the operation adds to those of its operands, the terms of sums among them.
 
-    An elementary function is one number, however it was computed.
+    An elementary function is one number, however it was computed; powers of two round nothing.
     """
     match node.operation:
-        case "add" | "multiply" if node.kind == "real":
+        case "add" | "multiply" if node.kind != "real":
+            return 0
+        case "add":
             return 1
+        case "multiply":
+            return 0 if any(map(is_shift, node.inputs)) else 1
         case "divide":
-            return 2 if _number(node.inputs[1]) is not None else 1
+            number = _number(node.inputs[1]) is not None
+            return 0 if is_shift(node.inputs[1]) else 2 if number else 1
         case "power":
             k = node.parameter
             return max(abs(int(k)) - 1, 0) + (k < 0) if k.denominator == 1 else 1
@@ -118,7 +123,8 @@ def roundings_of(node: Node, binding: Binding) -> int:
             return 0 if node.parameter in ("negative", "abs", "sign") else 1
         case "einsum":
             shapes = [tuple(size.at(binding) for size in x.shape) for x in node.inputs]
-            return max(terms_of(node, shapes) + len(shapes) - 2, 0)
+            factors = sum(not is_shift(x) for x in node.inputs)
+            return max(terms_of(node, shapes) - 1, 0) + max(factors - 1, 0)
         case "scatter":
             return max(math.prod(size.at(binding) for size in node.inputs[1].shape) - 1, 0)
         case "product":
@@ -129,6 +135,18 @@ def roundings_of(node: Node, binding: Binding) -> int:
             return 3 * node.inputs[0].shape[-1].at(binding)
         case _:
             return 0
+
+
+def is_shift(node: Node) -> bool:
+    """Whether a node repeats one literal that is a power of two."""
+    number = _number(node)
+    if number is None or number.operation != "constant" or number.parameter.unit != "1":
+        return False
+    factor: Fraction = abs(number.parameter.factor)
+    return factor > 0 and factor.numerator * factor.denominator in _POWERS
+
+
+_POWERS = frozenset(2**k for k in range(1100))
 
 
 # --- bounds ---
@@ -387,7 +405,8 @@ def einsum_bound(node: Node, scale: Array, x: list[Operand], f: FloatFormat, bas
     carried = _carried(node, x)
     upper = np.fmax(sum_of_bounds(base, carried), scale)
     held = f.accumulator(len(x)) if terms > 1 else f
-    relative = gamma(max(terms + len(x) - 2, 0), held)
+    factors = len(x) - sum(map(_is_power_of_two, node.inputs, x))
+    relative = gamma(max(terms - 1, 0) + max(factors - 1, 0), held)
     lost = (1 + relative) * terms * (len(x) - 1) * held.underflow
     bound = sum_of_bounds(carried, relative * upper + lost)
     # A partial sum may overflow where the sum does not; NaN is 0 times infinity.
@@ -570,6 +589,7 @@ BOUNDS: dict[str, Rule] = {
     "cholesky": cholesky_bound,
 }
 LEAVES = frozenset({"input", "constant", "table", "size"})
+SCALING = frozenset({"multiply", "einsum", "divide"})  # where a power of two rounds nothing
 PRODUCTS = frozenset(
     {"multiply", "divide", "power", "einsum", "product", "solve", "determinant", "cholesky"}
 )

@@ -30,8 +30,10 @@ from verimath.arithmetic.bounds import (
     BOUNDS,
     LEAVES,
     PRODUCTS,
+    SCALING,
     base_of,
     einsum_bound,
+    is_shift,
     reach,
     roundings_of,
 )
@@ -266,6 +268,9 @@ class _Walk:
                     below = [self._full(k, x) for k, x in zip(step.below, below, strict=True)]
                 if step.decides:
                     below = [known.sharp for known in below]
+                if self.envelope and step.node.operation in SCALING:
+                    shifts = map(is_shift, step.node.inputs)
+                    below = [x.sharp if s else x for x, s in zip(below, shifts, strict=True)]
                 return self._operation(place, step.node, below, inputs)
 
     def _broadcast(self, place: int, known: _Known) -> _Known:
