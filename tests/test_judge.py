@@ -280,15 +280,6 @@ def test_a_batch_is_judged_whole_and_names_the_example():
     assert (result.finding.differing, result.finding.compared) == (1, 2)
 
 
-def test_one_example_of_a_batch_is_wanted_alone():
-    value, want = batch_of_three()
-    for index in range(3):
-        alone = want.at(index)
-        assert judge([[came(value[index])]], [alone], dtype="float64").status is PASS
-        assert judge([[came(value[index] + 1)]], [alone], dtype="float64").status is WRONG
-        np.testing.assert_array_equal(alone.envelope, np.full((1, 2), 0.1))
-
-
 def test_floors_are_left_out_on_demand():
     value, want = batch_of_three()
     got = [[came(v)] for v in value]

@@ -18,7 +18,7 @@ from verimath.behaviour.lab import Fault
 from verimath.behaviour.repeats import fault_of_two
 from verimath.claim import AtMost, Claim, Equal, Gradient, Route
 from verimath.domain import Domain
-from verimath.dtypes import largest, own_dtype
+from verimath.dtypes import own_dtype
 from verimath.examples import (
     Batch,
     Example,
@@ -66,7 +66,6 @@ _LARGEST_SHOWN = 200  # elements
 _MUTANT_DTYPES = ("float64", "float32", "float16")
 _POWER_BATCHES = 12  # how many batches the detection floor is taken from
 _LARGEST_FORWARD = 320  # elements to differentiate by, each with a direction of its own
-_WAY_OFF = 16.0  # constants of a formula, multiplied in another order, stay below
 _NONE = np.zeros(0)
 _EXPLICIT_SHAPES = 3  # shapes per rank at which the symbolic comparison is made
 
@@ -264,19 +263,8 @@ class ClaimRun:
             got.append(outcome.results)
         want = self._want(cell, batch, inputs, number)
         power = number is not None and number < _POWER_BATCHES
-        excused = {e for e in range(len(batch)) if _overflowed(inputs, e, got[e], cell.dtype)}
-        if not excused:
-            judgement = self._compare(cell, got, want, power=power)
-            return self._at_ties(cell, batch, inputs, got, judgement)
-        kept = [e for e in range(len(batch)) if e not in excused]
-        reason = f"overflowed on numbers near the largest of {cell.dtype}"
-        judgement = Judgement(Status.INCONCLUSIVE, None, reason)
-        for e in kept:
-            one = self._compare(cell, [got[e]], [target.at(e) for target in want], power=power)
-            one = replace(one, example=e)
-            found = one if e == kept[0] else worse(judgement, one)
-            judgement = replace(found, elements=judgement.elements + one.elements)
-        return judgement
+        judgement = self._compare(cell, got, want, power=power)
+        return self._at_ties(cell, batch, inputs, got, judgement)
 
     def _is_undefined(
         self, cell: Cell, batch: Batch, inputs: dict[str, NDArray[Any]], example: int
@@ -557,23 +545,6 @@ class ClaimRun:
             self._judge(cell, batch, number).status in (Status.WRONG, Status.ERROR)
             for number, batch in enumerate(self.batches)
         )
-
-
-def _overflowed(
-    inputs: Mapping[str, NDArray[Any]], example: int, results: Sequence[Fetched], dtype: str
-) -> bool:
-    """Whether results are not finite where an input is so large that a right way may overflow.
-
-    4 x / 6 does where (4 / 6) x does not, and a sum where a mean does not.
-    """
-    if not any(r.array.dtype.kind == "f" and not np.isfinite(r.array).all() for r in results):
-        return False
-    points = [values[example] for values in inputs.values() if values.dtype.kind == "f"]
-    return any(
-        np.max(np.abs(point), initial=0.0) > largest(dtype) / (_WAY_OFF * point.size)
-        for point in points
-        if point.size
-    )
 
 
 def _had(judgement: Judgement) -> Judgement:

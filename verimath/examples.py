@@ -175,7 +175,8 @@ def draw_examples(
 ) -> tuple[Batch, ...]:
     """At least `count` admissible examples, in batches of distinct plans.
 
-    The covering set comes first; a third of `count` at least is drawn beyond it. A domain of given numbers alone has one. Where thousands are asked for, the batches grow.
+    The covering set comes first; a third of `count` at least is drawn beyond it. A domain of given
+    numbers alone has one. Where thousands are asked for, the batches grow.
 
     Raises ClaimError if no size satisfies the domain.
     """

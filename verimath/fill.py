@@ -123,7 +123,9 @@ def _shares(generator: np.random.Generator, shape: tuple[int, ...], plan: Plan) 
         case "offset":
             base = (5 + plan.seed % 3) / 8
             return base + generator.uniform(-1 / 8, 1 / 8, shape) / _offsets(shape)
-        case "scaled" | "extreme" | "near" | "tiny":
+        case "tiny":
+            return np.ldexp(generator.random(shape), -generator.choice(_TINY, shape))
+        case "scaled" | "extreme" | "near":
             deepest = {"scaled": 30, "near": _DEEPEST}.get(plan.kind, 1080)
             near = np.ldexp(generator.random(shape), -generator.integers(0, deepest, shape))
             return np.where(generator.random(shape) < 0.5, near, 1 - near)

@@ -207,10 +207,8 @@ def _all_within(off: Array, want: Want, *, power: bool) -> Judgement:
 
 
 def _floors(want: Want, decidable: NDArray[np.bool_]) -> Array:
-    """The relative changes of single elements that are certainly called wrong."""
-    # An error of its own may hide part of a change: what is left has to leave the envelope.
-    floor = (want.allowed + want.envelope) / np.abs(want.value)
-    return floor[decidable & (want.value != 0)]
+    """The detection floors of the elements that can be told apart."""
+    return want.floor[decidable & (want.value != 0)]
 
 
 def _found(

@@ -53,13 +53,11 @@ from verimath.shapes import Binding
 # --- rearranged formulas ---
 
 
-def reach(
-    node: Node, x: list[Array], value: Array, values: list[Array], binding: Binding
-) -> Array:
+def reach(node: Node, x: list[Array], value: Array, values: list[Array], binding: Binding) -> Array:
     """How large a product or sum may get in which the formula's factors come in another order.
 
     Nothing cancels there, and no factor below one makes it smaller: a number is taken for at least
-    one. What is divided by a number that was computed starts anew: that quotient is one number.
+    one. What is divided by a large number that was computed starts anew, as one number.
     """
     match node.operation:
         case "add":
@@ -67,14 +65,14 @@ def reach(
         case "multiply":
             return x[0] * x[1]
         case "divide":
-            below = np.maximum(1.0, 1 / np.abs(values[1]))
+            small = np.abs(values[1])
             if _number(node.inputs[1]) is not None:
-                return x[0] * below
-            return np.maximum(np.abs(value), below)
+                return x[0] * np.maximum(1.0, 1 / small)
+            return np.where(small < 1, x[0] / small, np.maximum(1.0, np.abs(value)))
         case "power" if node.parameter > 0:
             return x[0] ** float(node.parameter)
         case "einsum":
-            return _contracted(node, *x)
+            return np.maximum(1.0, _contracted(node, *x))  # an empty sum is a number, too
         case "broadcast" | "reshape":
             return MOVES[node.operation](node, x[0], binding)
         case "function" if node.parameter in ("negative", "abs"):

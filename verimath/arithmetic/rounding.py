@@ -345,7 +345,7 @@ class _Walk:
             bound = bound + gamma(ahead, format_) * (magnitude + bound)
         if node.operation in PRODUCTS:
             bound = bound + (own + ahead) * format_.underflow * far
-        return np.where(far <= format_.largest, bound, np.inf)
+        return np.where((far <= format_.largest) & ~np.isnan(bound), bound, np.inf)
 
     def _composite(self, orders: list[_Known]) -> _Known:
         """The value by the first order of evaluation, the largest bound over all of them."""

@@ -74,7 +74,8 @@ class Body:
     """What a composite stands for: its value by several formulas of the same inputs.
 
     `definition` is how mathematics writes it, `orders` are the ways in which it may be evaluated
-    stably, `customary` those in wide use that lose digits somewhere. `pull_back` and `push_forward` are its own derivative rules, where it has them.
+    stably, `customary` those in wide use that lose digits somewhere. `pull_back` and `push_forward`
+    are its own derivative rules, where it has them.
     """
 
     name: str
