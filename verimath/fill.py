@@ -226,9 +226,9 @@ def _like_others(
 
 
 def _with_tail(spec: Input, values: Values) -> Values:
-    """What a loop over eights leaves over of an axis the largest, in every other example smallest.
+    """What a loop over eights leaves over of an axis the largest, in every other example least.
 
-    In a range that begins or ends nowhere; in a closed one it comes next to one end.
+    In a closed range it comes next to one end.
     """
     low, high = spec.min_value, spec.max_value
     values = values.copy()

@@ -32,7 +32,7 @@ TURNS = ("near", "tens", "tiny", "offset")
 KINDS = (*_USUAL, *TURNS)
 # "repeated": equal rows. "degenerate": singular, constant, at a vertex, of one class. "cancelling":
 # elements that sum to zero (as far as float64 goes). "tail": what a loop over eights leaves over
-# has the largest numbers.
+# has the largest numbers in one example, the least in the next.
 FORMS = ("ordinary", "repeated", "degenerate", "cancelling", "tail")
 # Sizes just beyond what kernels take at a time; the largest that keeps the arrays small is met.
 BLOCKS = (1025, 257, 129, 65, 33, 17)
@@ -148,7 +148,7 @@ def _specials(names: tuple[str, ...]) -> st.SearchStrategy[tuple[tuple[int, str]
 def covering_plans(domain: Domain, entropy: int = 0) -> Iterator[Plan]:
     """Plans that every run includes.
 
-    All sizes 1, all 2, all different, each name at 1 and at 0, at every choice of ranks; then, at
+    All sizes 1, all 2, all different (ascending, and from the largest on), each name at 1 and at 0, at every choice of ranks; then, at
     different sizes, each layout, form, special value and kind of numbers at which code turns;
     ordinary numbers at sizes of 1, where bounds are narrowest; and each name beyond a block.
     """
@@ -169,6 +169,8 @@ def covering_plans(domain: Domain, entropy: int = 0) -> Iterator[Plan]:
     sizes = _clamped(domain, usual, _different(axis_names(domain, usual)))
     for index, kind in enumerate(_USUAL[_kinds_met(shapes) :]):
         yield _plan(usual, sizes, kind, entropy + index)
+    falling = {name: LARGEST_SIZE - i % (LARGEST_SIZE - 1) for i, name in enumerate(sizes)}
+    yield _plan(usual, _clamped(domain, usual, falling), "normal", entropy, count=2)
     ones = dict.fromkeys(sizes, 1)
     yield _plan(usual, ones, "normal", entropy, count=_ALONE)
     count = _ENOUGH // max(_largest(domain, usual, sizes), 1)
