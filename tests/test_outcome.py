@@ -258,7 +258,7 @@ def test_a_failing_closed_form_refutes_nothing():
 
 
 def test_an_exact_certificate_refutes_a_false_claim():
-    proof = Proof(label="refuted", certificate="they differ by 1")
+    proof = Proof(label="refuted", finding="they differ by 1")
     result = judged(claim(expected="refuted"), proof=proof, mine=Status.PASS, other=Status.PASS)
     assert result == ("as_expected", "refuted, as expected: they differ by 1")
 

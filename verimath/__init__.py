@@ -7,7 +7,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from verimath._engine import check, verify
+    from verimath._engine import check, prove, verify
     from verimath.claim import AtMost, Claim, Equal, Gradient, Route, autograd, numeric
     from verimath.domain import Domain, given, reals
     from verimath.errors import (
@@ -39,12 +39,12 @@ if TYPE_CHECKING:
         unit_vectors,
         well_conditioned,
     )
-    from verimath.report.record import Report, Status, Verdict, read_report
+    from verimath.report.record import Proof, Report, Status, Verdict, read_report
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "verimath._engine": ("check", "verify"),
+    "verimath._engine": ("check", "prove", "verify"),
     "verimath.claim": ("AtMost", "Claim", "Equal", "Gradient", "Route", "autograd", "numeric"),
     "verimath.domain": ("Domain", "given", "reals"),
     "verimath.errors": (
@@ -76,7 +76,7 @@ _HOMES = {
         "orthogonal",
         "triangular",
     ),
-    "verimath.report.record": ("Report", "Status", "Verdict", "read_report"),
+    "verimath.report.record": ("Proof", "Report", "Status", "Verdict", "read_report"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -112,7 +112,9 @@ __all__ = [  # noqa: RUF022 - in the order of the documentation
     "autograd",
     "check",
     "verify",
+    "prove",
     "Report",
+    "Proof",
     "Verdict",
     "Status",
     "read_report",

@@ -6,7 +6,6 @@ Lives as long as the run of that claim; `verimath._engine` is the way in.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -30,11 +29,12 @@ from verimath.formula.latex import statement_tex
 from verimath.isolation import LostError, isolated
 from verimath.judge import Finding, Judgement, judge, judge_bound, worse
 from verimath.outcome import outcome_of
-from verimath.plans import Plan, axis_names
+from verimath.plans import Plan
 from verimath.power import Bench
 from verimath.power import mutants as generated_mutants
-from verimath.prepare import Prepared, Want, prepare, wanted, wanted_by
+from verimath.prepare import Prepared, Want, prepare, rank_choices, wanted, wanted_by
 from verimath.proof.explicit import is_explicit, prove
+from verimath.proof.ladder import STRENGTH, climbed, combined, small_bindings
 from verimath.report.record import (
     Array,
     ClaimRecord,
@@ -109,19 +109,13 @@ class _Tally:
         self.floors.append(judgement.floors)
 
 
-# A claim is proved as far as it is at the weakest of its ranks.
-_STRENGTH = ("refuted", "none", "sampled", "exact_at_shapes")
-
-
 class ClaimRun:
     """One claim on its way through the house; lives as long as the run of that claim."""
 
     def __init__(self, claim: Claim, candidates: Sequence[Route], options: Options) -> None:
         self.claim, self.options = claim, options
         self.domain: Domain = claim.domain
-        self.prepared = {
-            ranks: prepare(claim, dict(ranks)) for ranks in _rank_choices(claim.domain)
-        }
+        self.prepared = {ranks: prepare(claim, dict(ranks)) for ranks in rank_choices(claim.domain)}
         self.ways = (
             *ways_of(claim),
             *declared_ways(candidates, side="candidate"),
@@ -483,6 +477,12 @@ class ClaimRun:
 
     def proof(self) -> Proof:
         """Everything that is known beyond the examples."""
+        return combined(
+            self._symbolic_proof(), climbed(self.prepared.values(), seed=self.options.seed)
+        )
+
+    def _symbolic_proof(self) -> Proof | None:
+        """What symbols at small shapes show; None if those are too large, or picked by labels."""
         proofs: list[Proof] = []
         shown = self.shown()
         for prepared in sorted(self.prepared.values(), key=lambda p: p is not shown):
@@ -490,25 +490,17 @@ class ClaimRun:
             if bindings and not prepared.picks_by_inputs:
                 proofs.append(prove(prepared, bindings))
         if not proofs:
-            return Proof(label="sampled")  # too large for symbols, or picked by labels
+            return None
         first = proofs[0]
-        weakest = min(proofs, key=lambda proof: _STRENGTH.index(proof.label))
-        if weakest.label != "exact_at_shapes":
-            return weakest.model_copy(update={"steps": first.steps})
+        least = min(proofs, key=lambda proof: STRENGTH.index(proof.label))
+        if least.label != "exact_at_shapes":
+            return least.model_copy(update={"steps": first.steps})
         shapes = tuple(shape for proof in proofs for shape in proof.shapes)
         return first.model_copy(update={"shapes": shapes})
 
     def _explicit_bindings(self, prepared: Prepared) -> list[Binding]:
-        """A few small sizes for the symbolic comparison, all different ones first."""
-        names = axis_names(self.domain, prepared.ranks)
-        tried: list[Binding] = [
-            {name: 2 + i % 2 for i, name in enumerate(names)},
-            dict.fromkeys(names, 2),
-            {name: 1 + i % 2 for i, name in enumerate(names)},
-            dict.fromkeys(names, 1),
-        ]
-        distinct = [b for i, b in enumerate(tried) if b not in tried[:i]]
-        usable = [b for b in distinct if prepared.allows(b) and is_explicit(prepared, b)]
+        """Sizes for the symbolic comparison."""
+        usable = [b for b in small_bindings(prepared) if is_explicit(prepared, b)]
         return usable[:_EXPLICIT_SHAPES]
 
     def _mutants(self) -> tuple[Mutant, ...]:
@@ -573,14 +565,6 @@ def _hint(cell: Cell, reason: str) -> str | None:
     if cell.backend.library == "numpy":
         return "it was given numpy arrays; backend='torch-cpu' gives it tensors"
     return "it was given torch tensors; backend='numpy' gives it numpy arrays"
-
-
-def _rank_choices(domain: Domain) -> list[tuple[tuple[str, int], ...]]:
-    tops = domain.largest_ranks
-    return [
-        tuple(zip(tops, choice, strict=True))
-        for choice in product(*(range(top + 1) for top in tops.values()))
-    ]
 
 
 def _simpler_of(found: Example | None, example: Example) -> Example:

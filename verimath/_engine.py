@@ -16,8 +16,11 @@ from verimath.errors import UsageError, VerificationError
 from verimath.formula.latex import statement_tex
 from verimath.isolation import can_isolate
 from verimath.outcome import summarise
+from verimath.prepare import prepare, rank_choices
+from verimath.proof.ladder import climbed
 from verimath.report.record import (
     ClaimRecord,
+    Proof,
     Report,
     Status,
     Timing,
@@ -202,6 +205,21 @@ def explanation(claim: Claim) -> str:
         statement=statement_tex(claim.statement, shown.primal, shown.claimed),
         proof=run_.proof(),
     )
+
+
+def prove(claim: Claim, *, seed: int = DEFAULT_SEED) -> Proof:
+    """How far a claim is proved, without running any code under test.
+
+    The label is a rung of the proof ladder: a proof for all shapes, an exact one at a few, a
+    certified counterexample, or "none" with the reason. The certificate can be checked again by
+    `verimath.recheck`. The mathematics, with the lemma that finitely many sizes stand for all of
+    them, is in docs/proofs.md.
+
+    Raises ClaimError for a malformed claim, UsageError for a first argument that is no claim.
+    """
+    if not isinstance(claim, Claim):
+        raise UsageError(f"prove() wants a Claim, not {claim!r}")
+    return climbed([prepare(claim, dict(ranks)) for ranks in rank_choices(claim.domain)], seed=seed)
 
 
 def _options(

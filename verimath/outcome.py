@@ -36,8 +36,8 @@ def outcome_of(
     if broken and proof.label == "none":
         return "not_as_expected", f"a step of the derivation fails its own check: {broken[0].tex}"
     compared = any(verdict.elements for verdict in verdicts)
-    if proof.label == "none" and proof.certificate and compared:
-        return "not_as_expected", proof.certificate
+    if proof.label == "none" and proof.finding and compared:
+        return "not_as_expected", proof.finding
     if claim.expected == "refuted":
         outcome, reason = _outcome_of_false(refuted, outvoted, proof)
     elif refuted and not outvoted and any(v.status is Status.PASS for v in independent):
@@ -52,7 +52,7 @@ def outcome_of(
         first = [*outvoted, *_bad(claimed)][0]
         return "not_as_expected", _sentence(first)
     elif proof.label == "refuted":
-        return "not_as_expected", f"refuted exactly: {proof.certificate}"
+        return "not_as_expected", f"refuted exactly: {proof.finding}"
     else:
         outcome, reason = _outcome_of_true(claimed, mutants)
     bad = _bad(of.get("candidate", []))
@@ -99,7 +99,7 @@ def _outcome_of_false(
     if refuted:
         return "as_expected", "refuted, as expected: see the counterexample"
     if proof.label == "refuted":
-        return "as_expected", f"refuted, as expected: {proof.certificate}"
+        return "as_expected", f"refuted, as expected: {proof.finding}"
     return "not_as_expected", "expected to be refuted, but no counterexample was found"
 
 

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, partial
+from itertools import product
 from typing import Literal
 
 import numpy as np
@@ -24,6 +25,7 @@ from verimath.arithmetic.rounding import (
     functions_of,
 )
 from verimath.claim import AtMost, Claim, Equal, Gradient
+from verimath.domain import Domain
 from verimath.errors import ClaimError, FormulaError
 from verimath.formula.derive import Derivation, derive, push_forward
 from verimath.formula.graph import Formula, Kind, Node, topological
@@ -154,6 +156,13 @@ def evaluate_sizes(formula: Formula, binding: Binding) -> tuple[Enclosure, ...]:
 def _unspread(node: Node) -> Node:
     """The 0-d number behind a broadcast, so that zero-size targets keep their denominator."""
     return _unspread(node.inputs[0]) if node.operation == "broadcast" else node
+
+
+def rank_choices(domain: Domain) -> list[tuple[tuple[str, int], ...]]:
+    """Every number of axes that each starred name of a domain may stand for."""
+    tops = domain.largest_ranks
+    choices = product(*(range(top + 1) for top in tops.values()))
+    return [tuple(zip(tops, choice, strict=True)) for choice in choices]
 
 
 def prepare(claim: Claim, ranks: Mapping[str, int]) -> Prepared:

@@ -43,7 +43,7 @@ def test_a_true_gradient_is_exact_at_its_shapes():
     proof = proof_of(claim(SQUARES, x=reals("n d")), {"n": 2, "d": 3}, {"n": 1, "d": 1})
     assert proof.label == "exact_at_shapes"
     assert proof.shapes == ("n=2 d=3", "n=1 d=1")
-    assert proof.certificate is None
+    assert proof.finding is None
     assert all(step.checked for step in proof.steps)
 
 
@@ -83,7 +83,7 @@ def test_a_false_gradient_is_refuted_with_a_certificate(right):
     statement = Gradient(of=SQUARES.of, wrt="x", equals=right)
     proof = proof_of(claim(statement, x=reals("n")), {"n": 2})
     assert proof.label == "refuted"
-    assert "the two sides differ by exactly" in proof.certificate
+    assert "the two sides differ by exactly" in proof.finding
     assert proof.shapes == ("n=2",)
     assert all(step.checked for step in proof.steps)  # the derivation is right, the claim is not
 
@@ -150,7 +150,7 @@ def test_given_numbers_are_themselves_and_not_symbols():
     other = claim(statement, A=given([[1, 2.5], [3, 4]]))
     proof = proof_of(other, {})
     assert proof.label == "refuted"
-    assert "differ by exactly -1/2" in proof.certificate
+    assert "differ by exactly -1/2" in proof.finding
 
 
 def test_a_gradient_at_given_numbers():
@@ -164,7 +164,7 @@ def test_a_bound_on_given_numbers_is_decided():
     tight = AtMost(of=printed_rank_one.statement.of, bound=1e-6)
     proof = proof_of(claim(tight, gradient=printed_rank_one.domain.inputs["gradient"]), {})
     assert proof.label == "refuted"
-    assert "beyond 1/1000000" in proof.certificate
+    assert "beyond 1/1000000" in proof.finding
     edge = claim(AtMost(of=lambda x: x, bound=0.1), x=given([0.1, -0.1]))
     assert proof_of(edge, {}).label == "exact_at_shapes"
 
@@ -195,7 +195,7 @@ def test_a_formula_that_sympy_can_not_run_is_not_proved():
 
     proof = proof_of(claim(Equal(left=left, right=lambda x: x), x=reals("n")), {"n": 1})
     assert proof.label == "none"
-    assert "doesn't run on symbols" in proof.certificate
+    assert "doesn't run on symbols" in proof.finding
 
 
 def test_a_formula_that_lies_to_the_tracer_is_not_proved():
@@ -204,7 +204,7 @@ def test_a_formula_that_lies_to_the_tracer_is_not_proved():
 
     proof = proof_of(claim(Equal(left=left, right=lambda x: x), x=reals("n")), {"n": 1})
     assert proof.label == "none"
-    assert "sympy's derivation and the formula graph's disagree" in proof.certificate
+    assert "sympy's derivation and the formula graph's disagree" in proof.finding
 
 
 @pytest.mark.parametrize("rank", range(4))

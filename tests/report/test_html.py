@@ -71,7 +71,7 @@ def gradient_claim() -> ClaimRecord:
                     remark="exact arithmetic disagrees at n = 2, d = 1 <really>",
                 ),
             ),
-            certificate="sha256:5f2c",
+            finding="sha256:5f2c",
         ),
         mutants=(
             Mutant(name="factor 2 for 4", killed_by="by hand, numpy, float64"),
@@ -201,7 +201,7 @@ def hostile_claim() -> ClaimRecord:
                     rule=HOSTILE, tex=r"\undefined{" + HOSTILE + "}", checked=True, remark=HOSTILE
                 ),
             ),
-            certificate=HOSTILE,
+            finding=HOSTILE,
         ),
         mutants=(Mutant(name=HOSTILE, killed_by=HOSTILE, not_separable_in=(HOSTILE,)),),
         verdicts=(

@@ -61,7 +61,7 @@ def prove(prepared: Prepared, bindings: Sequence[Binding]) -> Proof:
                 shapes=(where,),
                 hypotheses=hypotheses,
                 steps=steps,
-                certificate=text,
+                finding=text,
             )
         shapes.append(where)
     # A checked step with a remark was only compared on numbers.

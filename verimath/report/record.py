@@ -12,6 +12,7 @@ from typing import Literal, NoReturn
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from verimath.errors import UsageError
+from verimath.report.certificate import Certificate
 
 SCHEMA_VERSION = 1
 
@@ -131,7 +132,8 @@ class Proof(Record):
     hypotheses: tuple[str, ...] = ()
     axioms: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
-    certificate: str | None = None
+    finding: str | None = None  # why it is no more than this, or what refutes the claim
+    certificate: tuple[Certificate, ...] = ()  # one per choice of ranks
 
 
 class Mutant(Record):

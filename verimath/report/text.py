@@ -20,7 +20,7 @@ PHRASES = {
     Status.SKIPPED: "was skipped",
 }
 
-_LABEL = 22
+_LABEL = 24
 
 
 def verdict_text(claim: ClaimRecord, verdict: Verdict) -> str:
@@ -79,9 +79,34 @@ def explanation_text(*, title: str, source: str, domain: str, statement: str, pr
     for number, step in enumerate(proof.steps, start=1):
         mark = "✓" if step.checked else f"✗ {step.remark}"
         lines.append(_row(f"step {number} {mark}", f"{step.tex}    ({step.rule})"))
-    label = proof.label.replace("_", " ")
+    label = LABELS[proof.label]
     lines.append(_row("proof", f"{label}: {'; '.join(proof.shapes)}" if proof.shapes else label))
-    if proof.certificate:
-        lines.append(_row("certificate", proof.certificate))
+    if proof.finding:
+        lines.append(_row("found", proof.finding))
     lines += [_row("assumed", axiom) for axiom in (*proof.hypotheses, *proof.axioms)]
+    return "\n".join(lines)
+
+
+LABELS = {
+    "none": "undecided",
+    "sampled": "sampled",
+    "exact_at_shapes": "exact at shapes",
+    "all_shapes_randomised": "all shapes (randomised)",
+    "all_shapes_derivation": "all shapes (derivation)",
+    "all_depths": "all depths",
+    "refuted": "refuted",
+}
+
+
+def proof_text(name: str, proof: Proof, seconds: float) -> str:
+    """A proof in plain text: its label and everything that it rests on."""
+    lines = [f"{name}: {LABELS[proof.label]}, {seconds:.2f} s"]
+    if proof.finding:
+        lines.append(_row("found", proof.finding))
+    if proof.shapes:
+        lines.append(_row("sizes looked at", "; ".join(proof.shapes)))
+    if proof.failure_bits is not None:
+        lines.append(_row("wrong with probability", f"at most 2^-{proof.failure_bits:.0f}"))
+    lines += [_row("hypothesis", hypothesis) for hypothesis in proof.hypotheses]
+    lines += [_row("axiom", axiom) for axiom in proof.axioms]
     return "\n".join(lines)

@@ -1,0 +1,353 @@
+"""Formulas in few operations: what exact arithmetic and proofs evaluate.
+
+Everything that is a shorthand is written out: composites by their definition, hyperbolic functions
+by exponentials, maxima and absolute values by steps. Equal subexpressions become one node. The
+value is that of the formula wherever the formula has one, off its kinks; only rounding differs, so
+bounds never look here.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from fractions import Fraction
+from typing import Any
+
+from verimath.errors import NotExpressibleError
+from verimath.formula import operations as op
+from verimath.formula.derive import inlined
+from verimath.formula.graph import Node, topological
+from verimath.formula.signs import is_nonnegative, is_positive
+
+_MINUS_ONE = Fraction(-1)
+_HALF = Fraction(1, 2)
+# Scalar functions that stay: nothing simpler says the same.
+KEPT_FUNCTIONS = frozenset(
+    (
+        *("negative", "exp", "log", "sin", "cos", "asin", "acos", "atan"),
+        *("asinh", "acosh", "atanh", "erf"),
+    )
+)
+
+
+def lowered(outputs: Sequence[Node], *, positive: Iterable[str] = ()) -> tuple[Node, ...]:
+    """The outputs in core operations, with equal subexpressions shared among all of them.
+
+    `positive` names the inputs that are > 0: by it, roots and logarithms of products are taken
+    apart, and what undoes itself cancels (exp(log y), sqrt(y^2)). A step H(d) is 1 where d > 0 and
+    0 where d < 0: "subgradient" nodes with parameter "step" and one operand. Comparisons of real
+    numbers are steps, too. Raises NotExpressibleError for `==` between real numbers.
+    """
+    return _Core(frozenset(positive)).all(outputs)
+
+
+class _Core:
+    """One lowering: nodes by what they are, so that equal ones are one."""
+
+    def __init__(self, positive: frozenset[str]) -> None:
+        self.positive = positive
+        self.unique: dict[Hashable, Node] = {}
+        self.found: dict[Node, Node] = {}
+
+    def all(self, outputs: Sequence[Node]) -> tuple[Node, ...]:
+        for node in topological(tuple(outputs)):
+            self.of(node)
+        return tuple(self.found[node] for node in outputs)
+
+    def of(self, node: Node) -> Node:
+        """The core form of a node whose inputs have theirs."""
+        if node not in self.found:
+            below = [self.found[x] for x in node.inputs]
+            rule = _RULES.get(node.operation)
+            new = rule(self, node, below) if rule else self.same(node, below)
+            self.found[node] = new
+        return self.found[node]
+
+    def same(self, node: Node, below: Sequence[Node]) -> Node:
+        """The node itself over other inputs."""
+        return self.node(node.operation, *below, like=node)
+
+    def node(self, operation: str, *below: Node, like: Node, parameter: Any = ...) -> Node:
+        """A node of the same shape as another one."""
+        given = like.parameter if parameter is ... else parameter
+        return self.share(Node(operation, below, like.shape, given, like.line, like.kind))
+
+    def share(self, node: Node) -> Node:
+        """The one node that is equal to this one; operands of sums and products in any order."""
+        names = tuple(id(x) for x in node.inputs)
+        if node.operation in ("add", "multiply"):
+            names = tuple(sorted(names))
+        if node.operation == "broadcast" and node.inputs[0].operation == "broadcast":
+            inner = node.inputs[0].inputs[0]
+            return self.share(Node("broadcast", (inner,), node.shape, None, node.line, node.kind))
+        if node.operation in ("broadcast", "reshape") and node.shape == node.inputs[0].shape:
+            return node.inputs[0]
+        key = (node.operation, names, node.shape, node.parameter, node.kind)
+        return self.unique.setdefault(key, node)
+
+    # --- numbers and small formulas ---
+
+    def number(self, value: Fraction | int, like: Node) -> Node:
+        """A rational number, repeated to the shape of a node."""
+        node = self.share(op.constant(Fraction(value)))
+        return self.share(Node("broadcast", (node,), like.shape, None, like.line))
+
+    def add(self, a: Node, b: Node) -> Node:
+        return self.share(Node("add", (a, b), a.shape, None, a.line))
+
+    def multiply(self, a: Node, b: Node) -> Node:
+        return self.share(Node("multiply", (a, b), a.shape, None, a.line))
+
+    def divide(self, a: Node, b: Node) -> Node:
+        return self.share(Node("divide", (a, b), a.shape, None, a.line))
+
+    def negative(self, a: Node) -> Node:
+        return self.function("negative", a)
+
+    def subtract(self, a: Node, b: Node) -> Node:
+        return self.add(a, self.negative(b))
+
+    def function(self, name: str, a: Node) -> Node:
+        return self.share(Node("function", (a,), a.shape, name, a.line))
+
+    def step(self, d: Node) -> Node:
+        """H(d), of real numbers."""
+        return self.share(Node("subgradient", (d,), d.shape, "step", d.line))
+
+    def larger(self, a: Node, b: Node) -> Node:
+        """max(a, b) = b + H(a - b) (a - b)."""
+        d = self.subtract(a, b)
+        return self.add(b, self.multiply(self.step(d), d))
+
+    def sign(self, a: Node) -> Node:
+        """2 H(a) - 1."""
+        return self.add(self.multiply(self.number(2, a), self.step(a)), self.number(_MINUS_ONE, a))
+
+
+def _composite(core: _Core, node: Node, below: list[Node]) -> Node:
+    definition = inlined(node)
+    return core.all((definition,))[0]
+
+
+def _function(core: _Core, node: Node, below: list[Node]) -> Node:
+    (x,) = below
+    if node.parameter == "exp":
+        return _exponential(core, x)
+    if node.parameter == "log":
+        return _logarithm(core, x)
+    if node.parameter in KEPT_FUNCTIONS:
+        if node.parameter == "negative" and _is_negative(x):
+            return x.inputs[0]
+        return core.same(node, below)
+    return _FUNCTIONS[node.parameter](core, x)
+
+
+def _exponential(core: _Core, x: Node) -> Node:
+    """exp(a + q log y) = exp(a) y^q, where y is positive: it has a logarithm."""
+    if x.operation in ("broadcast", "reshape"):
+        return core.node(x.operation, _exponential(core, x.inputs[0]), like=x)
+    terms = list(_terms(core, x, Fraction(1)))
+    if not any(_is_log(term) for _, term in terms):
+        return core.function("exp", x)
+    found = core.number(1, x)
+    rest: Node | None = None
+    for factor, term in terms:
+        if _is_log(term):
+            found = core.multiply(found, _raised(core, _inside_log(core, term), factor))
+        else:
+            part = core.multiply(core.number(factor, x), term)
+            rest = part if rest is None else core.add(rest, part)
+    return found if rest is None else core.multiply(found, core.function("exp", rest))
+
+
+def _terms(core: _Core, x: Node, factor: Fraction) -> Iterator[tuple[Fraction, Node]]:
+    """A node as a sum of rational multiples of nodes of its shape."""
+    if x.operation in ("broadcast", "reshape"):
+        for times, term in _terms(core, x.inputs[0], factor):
+            yield times, core.node(x.operation, term, like=x)
+    elif x.operation == "add":
+        for part in x.inputs:
+            yield from _terms(core, part, factor)
+    elif _is_negative(x):
+        yield from _terms(core, x.inputs[0], -factor)
+    else:
+        times, other = _multiple(x)
+        if other is x:
+            yield factor, x
+        else:
+            yield from _terms(core, other, factor * times)
+
+
+def _multiple(x: Node) -> tuple[Fraction, Node]:
+    """A node as a rational number times another one."""
+    if x.operation in ("multiply", "divide"):
+        a, b = x.inputs
+        left, right = rational(a), rational(b)
+        if right:
+            return (right if x.operation == "multiply" else 1 / right), a
+        if left and x.operation == "multiply":
+            return left, b
+    return Fraction(1), x
+
+
+def rational(node: Node) -> Fraction | None:
+    """The number that a node is everywhere, if it is a rational literal."""
+    if node.operation == "broadcast":
+        return rational(node.inputs[0])
+    if node.operation == "constant" and node.parameter.is_rational:
+        return node.parameter.factor
+    return None
+
+
+def _is_log(node: Node) -> bool:
+    if node.operation in ("broadcast", "reshape"):
+        return _is_log(node.inputs[0])
+    return node.operation == "function" and node.parameter == "log"
+
+
+def _inside_log(core: _Core, node: Node) -> Node:
+    if node.operation in ("broadcast", "reshape"):
+        return core.node(node.operation, _inside_log(core, node.inputs[0]), like=node)
+    return node.inputs[0]
+
+
+def _raised(core: _Core, x: Node, exponent: Fraction) -> Node:
+    return x if exponent == 1 else core.share(Node("power", (x,), x.shape, exponent, x.line))
+
+
+def _logarithm(core: _Core, x: Node) -> Node:
+    """log(a b) = log a + log b, for what is positive."""
+    if x.operation in ("broadcast", "reshape"):
+        return core.node(x.operation, _logarithm(core, x.inputs[0]), like=x)
+    if x.operation == "function" and x.parameter == "exp":
+        return x.inputs[0]
+    positive = bool(x.inputs) and all(is_positive(part, core.positive) for part in x.inputs)
+    if positive and x.operation == "power":
+        return core.multiply(core.number(x.parameter, x), _logarithm(core, x.inputs[0]))
+    if positive and x.operation in ("multiply", "divide"):
+        a, b = (_logarithm(core, part) for part in x.inputs)
+        return core.add(a, b) if x.operation == "multiply" else core.subtract(a, b)
+    return core.function("log", x)
+
+
+def _power(core: _Core, node: Node, below: list[Node]) -> Node:
+    return _to_the(core, below[0], node.parameter)
+
+
+def _to_the(core: _Core, x: Node, exponent: Fraction) -> Node:
+    """Powers of powers and roots of products, where they are what they seem to be."""
+    if x.operation in ("broadcast", "reshape"):
+        return core.node(x.operation, _to_the(core, x.inputs[0], exponent), like=x)
+    if exponent.denominator == 1 and x.operation == "power":
+        return _raised(core, x.inputs[0], x.parameter * exponent)
+    if exponent.denominator > 1:
+        if x.operation == "power" or (x.operation == "multiply" and x.inputs[0] is x.inputs[1]):
+            inner = x.parameter if x.operation == "power" else Fraction(2)
+            base = x.inputs[0]
+            if inner.denominator == 1 and inner.numerator % 2 == 0:
+                base = _absolute(core, base)
+                return _raised(core, base, inner * exponent)
+            if is_nonnegative(base, core.positive):
+                return _raised(core, base, inner * exponent)
+        nonnegative = all(is_nonnegative(part, core.positive) for part in x.inputs)
+        if x.operation in ("multiply", "divide") and nonnegative:
+            a, b = (_to_the(core, part, exponent) for part in x.inputs)
+            return core.multiply(a, b) if x.operation == "multiply" else core.divide(a, b)
+        if x.operation == "function" and x.parameter == "exp":
+            return _exponential(core, core.multiply(core.number(exponent, x), x.inputs[0]))
+    return _raised(core, x, exponent)
+
+
+def _absolute(core: _Core, x: Node) -> Node:
+    return x if is_nonnegative(x, core.positive) else core.multiply(x, core.sign(x))
+
+
+def _is_negative(node: Node) -> bool:
+    return node.operation == "function" and node.parameter == "negative"
+
+
+def _tanh(core: _Core, x: Node) -> Node:
+    e = core.function("exp", core.multiply(core.number(2, x), x))
+    return core.divide(core.add(e, core.number(_MINUS_ONE, x)), core.add(e, core.number(1, x)))
+
+
+def _hyperbolic(core: _Core, x: Node, sign: int) -> Node:
+    there, back = core.function("exp", x), core.function("exp", core.negative(x))
+    total = core.add(there, back if sign > 0 else core.negative(back))
+    return core.multiply(core.number(_HALF, x), total)
+
+
+_FUNCTIONS: dict[str, Callable[[_Core, Node], Node]] = {
+    "abs": _absolute,
+    "sign": lambda core, x: core.sign(x),
+    "sqrt": lambda core, x: _to_the(core, x, _HALF),
+    "expm1": lambda core, x: core.add(core.function("exp", x), core.number(_MINUS_ONE, x)),
+    "log1p": lambda core, x: core.function("log", core.add(core.number(1, x), x)),
+    "tan": lambda core, x: core.divide(core.function("sin", x), core.function("cos", x)),
+    "sinh": lambda core, x: _hyperbolic(core, x, -1),
+    "cosh": lambda core, x: _hyperbolic(core, x, 1),
+    "tanh": _tanh,
+}
+
+
+def _compare(core: _Core, node: Node, below: list[Node]) -> Node:
+    a, b = below
+    if "real" not in (a.kind, b.kind):
+        return core.same(node, below)
+    if node.parameter == "equal":
+        raise NotExpressibleError("`==` between real numbers: it holds nowhere but at ties")
+    return core.step(core.subtract(_as_real(b), _as_real(a)))
+
+
+def _as_real(node: Node) -> Node:
+    """A whole number that is compared with a real one: the same values, called real."""
+    if node.kind == "real":
+        return node
+    return Node("convert", (node,), node.shape, None, node.line)
+
+
+def _maximum(core: _Core, node: Node, below: list[Node]) -> Node:
+    return core.larger(*below)
+
+
+def _max(core: _Core, node: Node, below: list[Node]) -> Node:
+    """sum_i share_i x_i along the axis."""
+    (x,), axis = below, node.parameter
+    share = core.node("subgradient", x, like=x, parameter=("share", axis))
+    total = op.sum_(core.multiply(share, x), (axis,))
+    return core.share(total)
+
+
+def _subgradient(core: _Core, node: Node, below: list[Node]) -> Node:
+    match node.parameter:
+        case "step":
+            return core.step(core.subtract(*below))
+        case "sign":
+            return core.sign(below[0])
+        case _:
+            return core.same(node, below)
+
+
+def _convert(core: _Core, node: Node, below: list[Node]) -> Node:
+    # A mask that became a step is a number already.
+    return below[0] if below[0].kind == "real" else core.same(node, below)
+
+
+def _reshape(core: _Core, node: Node, below: list[Node]) -> Node:
+    (x,) = below
+    if x.operation == "reshape":
+        x = x.inputs[0]
+    elif x.operation == "broadcast" and not x.inputs[0].shape:
+        # One number everywhere: its shape is all there is to it.
+        return core.share(Node("broadcast", x.inputs, node.shape, None, node.line, node.kind))
+    return x if x.shape == node.shape else core.node("reshape", x, like=node)
+
+
+_RULES: dict[str, Callable[[_Core, Node, list[Node]], Node]] = {
+    "composite": _composite,
+    "power": _power,
+    "function": _function,
+    "compare": _compare,
+    "maximum": _maximum,
+    "max": _max,
+    "subgradient": _subgradient,
+    "convert": _convert,
+    "reshape": _reshape,
+}
