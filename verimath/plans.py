@@ -148,9 +148,10 @@ def _specials(names: tuple[str, ...]) -> st.SearchStrategy[tuple[tuple[int, str]
 def covering_plans(domain: Domain, entropy: int = 0) -> Iterator[Plan]:
     """Plans that every run includes.
 
-    All sizes 1, all 2, all different (ascending, and from the largest on), each name at 1 and at 0, at every choice of ranks; then, at
-    different sizes, each layout, form, special value and kind of numbers at which code turns;
-    ordinary numbers at sizes of 1, where bounds are narrowest; and each name beyond a block.
+    All sizes 1, all 2, all different (ascending, and falling from the largest), each name at 1 and
+    at 0, at every choice of ranks; then, at different sizes, each layout, form, special value and
+    kind of numbers at which code turns; ordinary numbers at sizes of 1, where bounds are narrowest;
+    and each name beyond a block.
     """
     choices = [
         dict(zip(domain.variadics, choice, strict=True))
