@@ -46,6 +46,7 @@ from verimath.report.record import (
 )
 from verimath.report.text import PHRASES
 from verimath.reproduce import script
+from verimath.residual import residuals
 from verimath.routes import Cell, Way, cells, declared_ways, symbolic, ways_of
 from verimath.routes.execute import execute
 from verimath.shapes import Binding
@@ -118,7 +119,7 @@ class ClaimRun:
         self.prepared = {ranks: prepare(claim, dict(ranks)) for ranks in rank_choices(claim.domain)}
         self.ways = (
             *ways_of(claim),
-            *declared_ways(candidates, side="candidate"),
+            *declared_ways(candidates, side="candidate", error_class=claim.error_class),
         )
         self.batches = draw_examples(
             self.domain, self._admissible, count=options.examples, entropy=options.seed
@@ -257,6 +258,10 @@ class ClaimRun:
             got.append(outcome.results)
         want = self._want(cell, batch, inputs, number)
         power = number is not None and number < _POWER_BATCHES
+        if cell.way.error_class == "residual" and cell.way.kind != "value":
+            exact = {name: np.asarray(x, dtype=np.float64) for name, x in inputs.items()}
+            format_ = cell.backend.format(cell.dtype)
+            got, want = residuals(self._of(batch), got, want, exact, batch.sizes, format_)
         judgement = self._compare(cell, got, want, power=power)
         return self._at_ties(cell, batch, inputs, got, judgement)
 
@@ -552,6 +557,7 @@ def _verdict(cell: Cell, status: Status, **facts: Any) -> Verdict:
         backend=cell.backend.name,
         dtype=cell.dtype,
         status=status,
+        error_class=cell.way.error_class,
         **facts,
     )
 

@@ -305,7 +305,11 @@ def wanted_by(
     """What is wanted of one way on one backend in one dtype: `wanted`, for how it computes."""
     kind, format_ = cell.way.kind, cell.backend.format(cell.dtype)
     what = kind if kind == "forward" or kind == "value" else "claim"
-    want = wanted(prepared, inputs, binding, format_, what=what)
+    if cell.way.error_class == "normwise":
+        orders = (prepared.primal,) if kind == "value" else prepared.orders
+        want = _normwise(orders, inputs, binding, format_)
+    else:
+        want = wanted(prepared, inputs, binding, format_, what=what)
     if kind not in ("reverse", "forward"):
         return want
     # Both modes scale by a probe and back, which is one rounding more among subnormals.
@@ -346,6 +350,28 @@ def _wanted(
             found = [order[k].bounds[format_.name] for order in wide(largest)]
             few = gamma(_FEW, format_) * np.abs(value)
             return np.maximum(np.maximum(_largest(found, allowed.shape), few) + error, allowed)
+
+        wants.append(Want(value, error, allowed, widen, format_.largest, format_.roundoff))
+    return tuple(wants)
+
+
+def _normwise(
+    orders: tuple[Formula, ...],
+    batch: Mapping[str, Array],
+    binding: Binding,
+    format_: FloatFormat,
+) -> tuple[Want, ...]:
+    """What is wanted of code whose errors are bounded by the largest element alone."""
+    count = len(next(iter(batch.values())))
+    found = evaluate_all(orders, batch, binding, dtypes=(format_,), normwise=True)
+    wants: list[Want] = []
+    for k, reference in enumerate(found[0]):
+        shape = (count, *reference.value.shape[1:])
+        value, error = _spread(reference.value, shape), _spread(reference.error, shape)
+        allowed = _largest([order[k].bounds[format_.name] for order in found], shape) + error
+
+        def widen(largest: float, allowed: Array = allowed) -> Array:
+            return allowed
 
         wants.append(Want(value, error, allowed, widen, format_.largest, format_.roundoff))
     return tuple(wants)

@@ -34,6 +34,7 @@ from verimath.arithmetic.bounds import (
     base_of,
     einsum_bound,
     is_shift,
+    normwise_bound,
     reach,
     roundings_of,
 )
@@ -83,7 +84,7 @@ def evaluate(
 
     `weights` are choices of subgradients: arrays for nodes, NaN where nothing is chosen.
     """
-    walk = _walk_of((formula,), binding, tuple(dtypes), envelope)
+    walk = _walk_of((formula,), binding, tuple(dtypes), _How(envelope))
     chosen = {walk.graph.places[node]: array for node, array in (weights or {}).items()}
     with np.errstate(all="ignore"):
         (found,) = walk.run(inputs, chosen)
@@ -97,16 +98,30 @@ def evaluate_all(
     *,
     dtypes: Iterable[str | FloatFormat] = (),
     envelope: bool = False,
+    normwise: bool = False,
 ) -> tuple[tuple[Enclosure, ...], ...]:
-    """`evaluate` for several formulas of the same inputs, what they share computed once."""
-    walk = _walk_of(formulas, binding, tuple(dtypes), envelope)
+    """`evaluate` for several formulas of the same inputs, what they share computed once.
+
+    `normwise` gives every step the bound of its largest element, and matrix products that of
+    Strassen's method: docs/bounds.md, "Error classes".
+    """
+    how = _How(envelope, normwise)
+    walk = _walk_of(formulas, binding, tuple(dtypes), how)
     with np.errstate(all="ignore"):
         return walk.run(inputs, {})
 
 
+@dataclass(frozen=True, slots=True)
+class _How:
+    """Whether bounds are an envelope, and whether they are those of the largest elements."""
+
+    envelope: bool = False
+    normwise: bool = False
+
+
 _POSITIVE = frozenset({"exp", "abs"})  # whose values are magnitudes
 _KEPT = 256  # walks, each with the arrays that depend on sizes alone
-_Given = tuple[tuple[str | FloatFormat, ...], FloatFormat, bool]
+_Given = tuple[tuple[str | FloatFormat, ...], FloatFormat, _How]
 _walks: OrderedDict[Any, list[tuple[_Given, "_Walk"]]] = OrderedDict()
 
 
@@ -114,10 +129,10 @@ def _walk_of(
     formulas: tuple[Formula, ...],
     binding: Binding,
     dtypes: tuple[str | FloatFormat, ...],
-    envelope: bool,
+    how: _How,
 ) -> "_Walk":
     """The walk for these sizes and formats; made once, for constants don't change."""
-    key, given = (formulas, *binding.items()), (dtypes, own_float64(), envelope)
+    key, given = (formulas, *binding.items()), (dtypes, own_float64(), how)
     found = _walks.setdefault(key, [])
     for known, walk in found:
         if known == given:
@@ -129,9 +144,9 @@ def _walk_of(
     joint = own.joint(formats[0])
     if joint is not None:
         own, formats = joint, [joint, *formats[1:]]
-    if envelope:
+    if how != _How():
         own, formats = own.in_itself, [format_.in_itself for format_ in formats]
-    walk = _Walk(merged(formulas, customary=envelope), dict(binding), own, tuple(formats), envelope)
+    walk = _Walk(merged(formulas, customary=how.envelope), dict(binding), own, tuple(formats), how)
     found.append((given, walk))
     while len(_walks) > _KEPT:
         _walks.popitem(last=False)
@@ -193,14 +208,14 @@ class _Walk:
         binding: Binding,
         own: FloatFormat,
         formats: tuple[FloatFormat, ...],
-        envelope: bool,
+        how: _How,
     ) -> None:
         self.graph, self.binding = graph, binding
-        self.own, self.envelope = own, envelope
+        self.own, self.envelope, self.normwise = own, how.envelope, how.normwise
         self.formats = tuple(own if format_ == own else format_ for format_ in formats)
         self.shapes = [tuple(n.at(binding) for n in step.node.shape) for step in graph.steps]
         self.varying = [(k, step) for k, step in enumerate(graph.steps) if step.varies]
-        self.ahead = _ahead(graph, self.binding) if envelope else [0] * len(graph.steps)
+        self.ahead = _ahead(graph, self.binding) if how.envelope else [0] * len(graph.steps)
         self.fixed: dict[int, _Known] = {}
         with np.errstate(all="ignore"):
             for place, step in enumerate(graph.steps):
@@ -297,7 +312,7 @@ class _Walk:
         magnitude = size if error is EXACT else size + error
         bounds: list[Array] = []
         for k, format_ in enumerate(self.formats):
-            if format_ is self.own:
+            if format_ is self.own and not self.normwise:
                 for c in below:
                     if c.bounds[k] is not c.error:
                         break
@@ -306,7 +321,10 @@ class _Walk:
                     continue
             operands = [Operand(c.value, c.error, c.bounds[k], c.magnitude) for c in below]
             bound = self._settled(node, magnitude, size, format_, error, operands, base)
-            bounds.append(self._rearranged(place, node, bound, magnitude, far, format_))
+            bound = self._rearranged(place, node, bound, magnitude, far, format_)
+            if self.normwise:
+                bound = normwise_bound(node, bound, operands, self.binding, format_)
+            bounds.append(bound)
         return _Known(value, magnitude, error, tuple(bounds), far)
 
     def _settled(

@@ -12,7 +12,17 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from verimath.backends import Backend
-from verimath.claim import AtMost, Claim, Equal, Function, Gradient, Library, Route, Seeder
+from verimath.claim import (
+    AtMost,
+    Claim,
+    Equal,
+    ErrorClass,
+    Function,
+    Gradient,
+    Library,
+    Route,
+    Seeder,
+)
 from verimath.dtypes import DTYPES
 from verimath.errors import ClaimError
 
@@ -32,6 +42,7 @@ class Way:
     standard: bool = False  # a formula of the claim, written against the array API standard
     stateful: bool = False  # declared: it remembers earlier calls
     random: Seeder | None = None  # declared: seeds what it draws from
+    error_class: ErrorClass = "componentwise"  # declared, by it or by its claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +87,13 @@ _MODES: tuple[tuple[Kind, str], ...] = (
 )
 
 
-def declared_ways(routes: Sequence[Route], *, side: Literal["reference", "candidate"]) -> list[Way]:
-    """The ways of routes that a claim declares or a caller brings."""
+def declared_ways(
+    routes: Sequence[Route],
+    *,
+    side: Literal["reference", "candidate"],
+    error_class: ErrorClass = "componentwise",
+) -> list[Way]:
+    """The ways of routes that a claim declares or a caller brings, with the claim's error class."""
     ways: list[Way] = []
     for route in routes:
         way = Way(
@@ -88,6 +104,7 @@ def declared_ways(routes: Sequence[Route], *, side: Literal["reference", "candid
             side=side,
             stateful=route.stateful,
             random=route.random,
+            error_class=route.error_class or error_class,
         )
         if route.kind == "numeric":
             ways.append(way)
@@ -103,7 +120,10 @@ def ways_of(claim: Claim) -> tuple[Way, ...]:
 
     Raises ClaimError if a route of the claim bears the name of an implied one.
     """
-    implied, declared = implied_ways(claim), declared_ways(claim.routes, side="reference")
+    implied, declared = (
+        implied_ways(claim),
+        declared_ways(claim.routes, side="reference", error_class=claim.error_class),
+    )
     clash = {way.name for way in implied} & {way.name for way in declared}
     if clash:
         raise ClaimError(f"claim {claim.id!r}: every such claim has a route {min(clash)!r} already")
