@@ -124,7 +124,7 @@ class ClaimRun:
         self.batches = draw_examples(
             self.domain, self._admissible, count=options.examples, entropy=options.seed
         )
-        self._wants: dict[tuple[int | None, str, str, str], tuple[Want, ...]] = {}
+        self._wants: dict[tuple[int | str | None, ...], tuple[Want, ...]] = {}
         self._smallest: dict[str, Example] = {}
         self._lambdified: dict[tuple[tuple[str, int], ...], symbolic.Lambdified] = {}
 
@@ -322,7 +322,8 @@ class ClaimRun:
         inputs: dict[str, NDArray[Any]],
         number: int | None,
     ) -> tuple[Want, ...]:
-        key = (number, cell.backend.name, cell.dtype, cell.way.kind)
+        way = cell.way
+        key = (number, cell.backend.name, cell.dtype, way.kind, way.error_class)
         if number is not None and key in self._wants:
             return self._wants[key]
         exact = {name: np.asarray(array, dtype=np.float64) for name, array in inputs.items()}
