@@ -308,6 +308,11 @@ def test_code_that_reads_memory_in_order_is_found_and_shown_in_its_layout(tmp_pa
         (lambda x: np.any((x != 0) & (np.abs(x) < np.finfo(x.dtype).tiny)), (1, 1), None),
         (lambda x: x.shape[0] > 1024, (1025, 1), None),
         (lambda x: np.count_nonzero(x) >= 3 and x.sum() == 0, None, None),
+        (lambda x: np.any((x != 1) & (np.abs(x - 1) < 2**-9)), (1, 1), None),  # near
+        (lambda x: np.any((x > 20) & (x < 32)), (1, 1), "[[21]]"),  # tens
+        (lambda x: x.size > 1 and 0 < np.abs(x).max() < 1e-9, None, None),  # tiny
+        (lambda x: x.size > 1 and x.min() > 900 and 0 < np.ptp(x) < 9, None, None),  # offset
+        (lambda x: len(x) > 128 and np.argmax(x[:, 0]) == len(x) - 1, (129, 1), None),  # tail
     ],
 )
 def test_planted_faults_end_small(condition, shape, text):
