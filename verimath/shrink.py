@@ -207,7 +207,7 @@ def _fewer_axes(example: Example, domain: Domain) -> Iterator[Example]:
 
 
 def _nearer_to_zero(example: Example, domain: Domain) -> Iterator[Example]:
-    """All free numbers moved by one power of two, or rounded about it: what is close stays close."""
+    """All free numbers moved by one power of two, or rounded about it: what is close stays so."""
     moved = [n for n, spec in domain.inputs.items() if spec.is_free and spec.kind == "real"]
     numbers = np.concatenate([[], *(example.inputs[name].ravel() for name in moved)])
     least, most = (f(numbers, initial=start) for f, start in ((np.min, np.inf), (np.max, -np.inf)))
