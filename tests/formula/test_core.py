@@ -174,7 +174,7 @@ def check_gradient(program, seed):
     names = [name for name, node in formula.inputs.items() if node in formula.nodes()]
     assume(names)
     point = {name: fractions(values) for name, values in program.draw(seed).items()}
-    gradients = derive(formula, tuple(names)).gradients
+    gradients = derive(formula, tuple(names)).derivatives
     outputs = without_kinks(lambda: lowered(gradients.outputs))
     found = without_kinks(lambda: in_balls(outputs, point, program.binding))
     draws = program.draw(seed + 1)

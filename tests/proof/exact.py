@@ -6,6 +6,7 @@ read by docs/certificates.md alone.
 """
 
 import itertools
+import json
 import re
 from fractions import Fraction
 
@@ -45,6 +46,10 @@ class Field:
         return pow(int(x), int(exponent), PRIME)
 
     def function(self, name, x):
+        if name == "equal":
+            return int(x % PRIME == 0)
+        if name == "less":  # of small integers
+            return int(0 < x % PRIME < PRIME // 2)
         raise Unsupported(name)
 
     def same(self, x, y):
@@ -208,7 +213,7 @@ def _constant(numbers, c):
     return numbers.of(c.factor)
 
 
-def _step(numbers, x):
+def _kink(numbers, x):
     return numbers.function("step", x)
 
 
@@ -237,9 +242,9 @@ def _node(numbers, node, x, inputs, sizes):
         case "function" if node.parameter == "sqrt":
             return _each(lambda v: numbers.power(v, Fraction(1, 2)), x[0])
         case "function" if node.parameter == "abs":
-            return _each(lambda v: v * (2 * _step(numbers, v) - 1), x[0])
+            return _each(lambda v: v * (2 * _kink(numbers, v) - 1), x[0])
         case "function" if node.parameter == "sign":
-            return _each(lambda v: 2 * _step(numbers, v) - 1, x[0])
+            return _each(lambda v: 2 * _kink(numbers, v) - 1, x[0])
         case "function":
             return _each(lambda v: numbers.function(node.parameter, v), x[0])
         case "einsum":
@@ -267,9 +272,9 @@ def _node(numbers, node, x, inputs, sizes):
         case "maximum":
             return _each(max, *x)
         case "subgradient" if node.parameter == "step":
-            return _each(lambda a, b: _step(numbers, a - b), *x)
+            return _each(lambda a, b: _kink(numbers, a - b), *x)
         case "subgradient" if node.parameter == "sign":
-            return _each(lambda a: 2 * _step(numbers, a) - 1, *x)
+            return _each(lambda a: 2 * _kink(numbers, a) - 1, *x)
         case "cumulative":
             axis, backwards = node.parameter
             rows = np.flip(x[0], axis) if backwards else x[0]
@@ -385,42 +390,79 @@ class Certificate:
         raise Unsupported(kind)
 
 
-def replay(numbers, certificate, left, right, inputs, sizes):
-    """Check a certificate at one point: every expression against the one before.
+def collected(terms):
+    """Coefficients by what they stand before: the bookkeeping of a certificate."""
+    total = {}
+    for term in terms:
+        key = json.dumps({k: v for k, v in term.items() if k != "coefficient"}, sort_keys=True)
+        total[key] = total.get(key, 0) + Fraction(term["coefficient"])
+    return {key: c for key, c in total.items() if c}
 
-    Returns None, or a sentence about the first step that doesn't hold.
+
+def _negative(terms):
+    return [{**t, "coefficient": str(-Fraction(t["coefficient"]))} for t in terms]
+
+
+def replay(numbers, certificate, left, right, inputs, sizes):
+    """Check a certificate at one point: the sides against the graphs, then every step.
+
+    Returns None, or a sentence about the first thing that doesn't hold.
     """
     reader = Certificate(numbers, certificate, inputs, sizes)
     for k, output in enumerate(certificate["outputs"]):
         shape = tuple(map(reader.size, output["shape"]))
-        sides = []
         for side, node in (("left", left[k]), ("right", right[k])):
             want = graph(numbers, node, inputs, sizes)
-            got = reader.terms(output[side], shape)
-            if not numbers.same(got, want):
+            if not numbers.same(reader.terms(output[side], shape), want):
                 return f"the {side} side is not what the formula says"
-            sides.append(got)
-        value = numbers.reduce(sides[0] - sides[1])
-        for step in output["steps"]:
-            times = step.get("times")
-            if times is not None and "axis" not in times:
-                factor = reader.terms(times["terms"], shape)
-                if any(v == 0 for v in np.ravel(factor)):
-                    raise Singular
-                value = numbers.reduce(value * factor)
-            elif times is not None:
-                axis = times["axis"]
-                n = shape[axis]
-                names = [f"i{k}" for k in range(len(shape))]
-                matrix = reader.terms(times["terms"], (*shape, n), [*names, "was"])
-                flat = np.moveaxis(matrix, (axis, -1), (-2, -1))
-                _matrices(numbers, solved, flat, flat)  # Singular if it is
-                old = ["was" if k == axis else name for k, name in enumerate(names)]
-                value = einsum(numbers, [(matrix, [*names, "was"]), (value, old)], names)
-            got = reader.terms(step["terms"], shape)
-            if not numbers.same(got, value):
-                return f"step {step['rule']!r} changes the value"
-            value = got
-        if output["steps"][-1]["terms"]:
+        first, *steps = output["steps"]
+        terms = [*output["left"], *_negative(output["right"])]
+        if collected(terms) != collected(first["terms"]):
+            return "the first expression is not the difference of both sides"
+        terms = first["terms"]
+        for step in steps:
+            problem = _step(reader, step, terms, shape)
+            if problem:
+                return f"step {step['rule']!r}: {problem}"
+            terms = step["terms"]
+        if terms:
             return "the last expression is not empty"
     return None
+
+
+def _step(reader, step, before, shape):
+    changes = step["changes"]
+    replaced = collected([change["from"] for change in changes])
+    kept = collected([*before, *_negative([change["from"] for change in changes])])
+    if {**kept, **replaced} != collected(before):
+        return "a term is replaced that is not there"
+    if "times" in step and kept:
+        return "a term is not multiplied"
+    after = [t for change in changes for t in change["to"]]
+    keep = [t for t in before if not collected([t]).items() <= replaced.items()]
+    if collected([*keep, *after]) != collected(step["terms"]):
+        return "the terms don't add up"
+    for change in changes:
+        value = _multiplied(reader, step.get("times"), reader.terms([change["from"]], shape))
+        if not reader.numbers.same(reader.terms(change["to"], shape), value):
+            return "a term is replaced by something else"
+    return None
+
+
+def _multiplied(reader, by, value):
+    """A value times a number per element, or times a matrix along an axis; neither may be zero."""
+    if by is None:
+        return value
+    shape, numbers = value.shape, reader.numbers
+    names = [f"i{k}" for k in range(len(shape))]
+    if "axis" not in by:
+        factor = reader.terms(by["terms"], shape)
+        if any(v == 0 for v in np.ravel(factor)):
+            raise Singular
+        return numbers.reduce(value * factor)
+    axis = by["axis"]
+    matrix = reader.terms(by["terms"], (*shape, shape[axis]), [*names, "was"])
+    square = np.moveaxis(matrix, (axis, -1), (-2, -1))
+    _matrices(numbers, solved, square, square)  # Singular if it is
+    old = ["was" if k == axis else name for k, name in enumerate(names)]
+    return einsum(numbers, [(matrix, [*names, "was"]), (value, old)], names)

@@ -235,12 +235,6 @@ FALSE = {
     "sign of a root": lambda: equal(
         lambda x: ns(x).sqrt(x), lambda x: -ns(x).sqrt(x), x=positive("n")
     ),
-    "roots of negatives": lambda: equal(
-        lambda x, y: ns(x).sqrt(x * y),
-        lambda x, y: ns(x).sqrt(-x) * ns(x).sqrt(-y),
-        x=reals("n", -2, -1),
-        y=reals("n", -2, -1),
-    ),
     "exp of a sum": lambda: equal(
         lambda x: ns(x).exp(ns(x).sum(x)), lambda x: ns(x).sum(ns(x).exp(x)), x=reals("n")
     ),

@@ -16,7 +16,7 @@ import flint
 from verimath.arithmetic.exact import Numbers, UndecidedError
 from verimath.formula.literals import Constant
 
-PRECISIONS = (64, 128, 256, 512, 1024, 2048)  # bits
+PRECISIONS = (256, 512, 1024, 2048)  # bits
 Decided = TypeVar("Decided")
 
 

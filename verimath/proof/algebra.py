@@ -285,12 +285,13 @@ class Algebra:
             digest = hashlib.sha256(text.encode()).hexdigest()[:24] if definition else ""
             height = 1 + max((f.head.height for m, _ in definition for f in m.factors), default=0)
             identity = tuple(range(len(sizes)))
+            both = (identity, (1, 0)) if kind == "delta" else (identity,)
             self.heads[key] = Head(
                 kind,
                 name,
                 tuple(sizes),
                 definition,
-                symmetries or (identity,),
+                symmetries or both,
                 tuple(inner),
                 places,
                 rank,
@@ -360,6 +361,11 @@ class Algebra:
         if rule is not None and rule not in self._rules.get(trigger, []):
             self._rules.setdefault(trigger, []).append(rule)
             self._stepped.clear()
+
+    @property
+    def rules(self) -> list[Rule]:
+        """The rules that are in use."""
+        return [rule for rules in self._rules.values() for rule in rules]
 
     def step(self, monomial: Monomial) -> tuple[Rule, Expression] | None:
         """The first rule that applies to a monomial, and what it becomes."""

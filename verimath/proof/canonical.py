@@ -92,7 +92,7 @@ def _names(part: list[Factor], bound: dict[int, Size], spend: Spend) -> Colours:
         return {vertices[0]: 0}
     colours = _ranked({v: str(bound[v]) for v in vertices})
     best: tuple[Key, Colours] | None = None
-    todo = [_refined(part, colours)]
+    todo = [_refined(part, colours, spend)]
     while todo:
         spend(1)
         colours = todo.pop()
@@ -104,7 +104,7 @@ def _names(part: list[Factor], bound: dict[int, Size], spend: Spend) -> Colours:
             continue
         for vertex in cell:
             apart = {v: 2 * c + (v in cell and v != vertex) for v, c in colours.items()}
-            todo.append(_refined(part, apart))
+            todo.append(_refined(part, apart, spend))
     assert best is not None  # every branch ends in one
     return best[1]
 
@@ -118,10 +118,11 @@ def _first_class(colours: Colours) -> list[int] | None:
     return classes[min(several)] if several else None
 
 
-def _refined(part: list[Factor], colours: Colours) -> Colours:
+def _refined(part: list[Factor], colours: Colours, spend: Spend) -> Colours:
     """Colours told apart by what the factors around an index look like, until nothing changes."""
     count = len(set(colours.values()))
     while True:
+        spend(len(part) // 8)
         around: dict[int, list[Key]] = {v: [] for v in colours}
         for head, indices, exponent in part:
             seen = tuple((1, colours[i]) if i in colours else (0, i) for i in indices)

@@ -33,6 +33,7 @@ from verimath.shapes import Size
 _ODD = frozenset({"sin", "asin", "atan", "asinh", "atanh", "erf"})
 _EVEN = frozenset({"cos"})
 _AT_ZERO = {"cos": 1, "sin": 0, "asin": 0, "atan": 0, "asinh": 0, "atanh": 0, "erf": 0}
+_LARGEST_OFFSET = 8
 _LARGEST_FACTOR = 10_000
 
 
@@ -341,6 +342,8 @@ class Functions:
         x = algebra.normal(x)
         if not x:
             return {}
+        if UNIT in x and len(x) > 1 and abs(x[UNIT]) <= _LARGEST_OFFSET and _is_whole(x):
+            return self._shifted(x, int(x[UNIT]))
         _, rest = self.split(x, positive=True)
         if list(rest) == [UNIT]:
             return number(1 if rest[UNIT] > 0 else 0)
@@ -352,6 +355,16 @@ class Functions:
         head, order = self._head("function", "less", rest)
         self._idempotent(head, "a mask is its own square", None)
         return algebra.factor(head, order)
+
+    def _shifted(self, x: Expression, offset: int) -> Expression:
+        """[d + c > 0] of integers by [d > 0] and the values of d in between."""
+        algebra = self.algebra
+        algebra.use("[d + 1 > 0] = [d > 0] + [d = 0]")
+        difference = algebra.add(x, number(-offset))
+        between = range(offset) if offset > 0 else range(offset, 0)
+        masks = [self.equal(algebra.add(difference, number(t))) for t in between]
+        sign = Fraction(1 if offset > 0 else -1)
+        return algebra.add(self.less(difference), *(scaled(mask, sign) for mask in masks))
 
     def reduction(self, name: str, x: Expression, axis: int, size: Size) -> Expression:
         """The maximum or product over one free index: nothing more is known of it."""
@@ -464,6 +477,14 @@ def _two_places(expression: Expression) -> tuple[Size, int, int] | None:
         places.append(only.indices[0])
     sizes = set(sizes_of(expression).values())
     return (sizes.pop(), places[0], places[1]) if len(sizes) == 1 else None
+
+
+def _is_whole(expression: Expression) -> bool:
+    """Whether an expression of integers is an integer."""
+    return all(
+        c.denominator == 1 and all(e.denominator == 1 and e > 0 for _, e in m.powers)
+        for m, c in expression.items()
+    )
 
 
 def nonzero_text(head: Head) -> str | None:

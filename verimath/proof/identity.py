@@ -288,8 +288,10 @@ def _evaluated(
         except DegenerateError as error:
             reason = f"no point was found at which everything is defined: {error}"
             continue
-        if not known.equal or known.failure_bits <= 0:
+        if not known.equal:
             return known, []
+        if known.failure_bits < 1:
+            return Known(False, reason="the degrees are so high that nothing would be shown"), []
         bits += known.failure_bits
         merged.update(dict.fromkeys(found))
         if bits >= _WANTED_BITS:

@@ -9,14 +9,20 @@
 Symbols at small shapes (`verimath.proof.explicit`) and examples are looked at elsewhere.
 """
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from verimath.claim import Derivative, Equal
+import numpy as np
+
+from verimath.arithmetic.ball import BALLS, decided
+from verimath.arithmetic.exact import UndecidedError, evaluate
+from verimath.claim import AtMost, Derivative, Equal
 from verimath.errors import NotExpressibleError
 from verimath.formula.core import lowered
 from verimath.formula.graph import Node, topological
+from verimath.formula.literals import Constant, read_literal
 from verimath.plans import axis_names
 from verimath.prepare import Prepared
 from verimath.proof import certify
@@ -24,7 +30,7 @@ from verimath.proof.certify import Derived
 from verimath.proof.identity import Identity, Known, at_sizes, for_all_sizes
 from verimath.proof.normal_form import Derived as Derivation
 from verimath.proof.normal_form import normalise
-from verimath.proof.refute import Witness, refute
+from verimath.proof.refute import Point, Witness, given_numbers, refute
 from verimath.proof.sizes import Bounds
 from verimath.report.certificate import InductionCertificate
 from verimath.report.record import Proof, ProofLabel
@@ -63,10 +69,10 @@ def small_bindings(prepared: Prepared) -> list[Binding]:
 def climb(prepared: Prepared, bindings: Sequence[Binding], *, seed: int = 0) -> Proof:
     """The highest rung at one choice of ranks; `bindings` are small sizes to look at if it is low.
 
-    A bound (`AtMost`) has no second side: nothing is said of it here.
+    A bound (`AtMost`) has no second side: it is decided where all inputs are given.
     """
     if prepared.claimed is None:
-        return Proof(label="none", finding="a bound over drawn inputs is only sampled")
+        return _bounded(prepared)
     domain = prepared.claim.domain
     named = bool(domain.names or domain.variadics)  # otherwise the domain is of one shape
     identity = Identity(
@@ -77,13 +83,50 @@ def climb(prepared: Prepared, bindings: Sequence[Binding], *, seed: int = 0) -> 
         allowed=prepared.allows,
     )
     statement = prepared.claim.statement
-    if isinstance(statement, Equal) and statement.by_induction:
-        parts = [
-            _climb(replace(identity, left=(a,), right=(b,)), None, bindings, named, seed)
-            for a, b in zip(identity.left, identity.right, strict=True)
-        ]
-        return _inductive(parts, named)
-    return _climb(identity, _derived(prepared), bindings, named, seed)
+    try:
+        if isinstance(statement, Equal) and statement.by_induction:
+            parts = [
+                _climb(replace(identity, left=(a,), right=(b,)), None, bindings, named, seed)
+                for a, b in zip(identity.left, identity.right, strict=True)
+            ]
+            return _inductive(parts, named)
+        return _climb(identity, _derived(prepared), bindings, named, seed)
+    except RecursionError:
+        depth = f"{sys.getrecursionlimit()} calls within calls"
+        return Proof(label="none", finding=f"undecided: nested too deeply, beyond {depth}")
+
+
+def _bounded(prepared: Prepared) -> Proof:
+    """A bound on what given numbers come to; over drawn ones it is only sampled."""
+    statement, inputs = prepared.claim.statement, prepared.claim.domain.inputs
+    assert isinstance(statement, AtMost)  # every other statement has two sides
+    point = {name: given_numbers(spec) for name, spec in inputs.items() if spec.values is not None}
+    if len(point) < len(inputs):
+        return Proof(label="none", finding="a bound over drawn inputs is only sampled")
+    bound = read_literal(float(statement.bound))
+    try:
+        outputs = lowered(prepared.reference.outputs)
+        beyond = decided(lambda: _beyond(outputs, point, bound))
+    except (NotExpressibleError, UndecidedError) as error:
+        return Proof(label="none", finding=f"undecided: {error}")
+    shapes = (binding_text({}),)
+    if beyond is None:
+        return Proof(label="exact_at_shapes", shapes=shapes)
+    return Proof(label="refuted", shapes=shapes, finding=f"{beyond}, beyond {bound}")
+
+
+def _beyond(outputs: Sequence[Node], point: Point, bound: Constant) -> str | None:
+    """An element whose magnitude is certainly more than the bound; none certainly is, if None."""
+    balls = {name: BALLS.array(cells) for name, cells in point.items()}
+    limit = BALLS.of_constant(bound)
+    for values in evaluate(outputs, balls, {}, BALLS):
+        for index in np.ndindex(*values.shape):
+            value: Any = values[index]
+            if abs(value) > limit:
+                return f"element {list(index)} is {value.str(12, radius=False)}"
+            if not abs(value) <= limit:
+                raise UndecidedError(f"whether {value} is beyond the bound")
+    return None
 
 
 def _derived(prepared: Prepared) -> Derived | None:

@@ -135,6 +135,10 @@ def _has_determinant(nodes: Sequence[Node]) -> bool:
     return any(node.operation == "determinant" for node in topological(tuple(nodes)))
 
 
+# What terms become, each with its coefficient.
+Changes = dict[Monomial, Expression]
+
+
 class _Proof:
     """The search for one pair of outputs; `written` is its part of the certificate."""
 
@@ -154,11 +158,20 @@ class _Proof:
             "steps": self.steps,
         }
         self.rest = algebra.add(one, scaled(other, Fraction(-1)))
-        self.note("left side minus right side")
+        self.steps.append({"rule": "left side minus right side", "terms": writer.terms(self.rest)})
 
-    def note(self, rule: str, **more: Any) -> None:
-        """Write down what the expression has become."""
-        self.steps.append({"rule": rule, **more, "terms": self.writer.terms(self.rest)})
+    def change(self, rule: str, changes: Changes, *, times: Any = None) -> None:
+        """Put other terms in the place of some, and write it down."""
+        total = {m: c for m, c in self.rest.items() if m not in changes}
+        for replaced in changes.values():
+            total = self.algebra.add(total, replaced)
+        terms = self.writer.terms
+        changed = [
+            {"from": terms({m: self.rest[m]})[0], "to": terms(to)} for m, to in changes.items()
+        ]
+        self.rest = total
+        more = {} if times is None else {"times": times}
+        self.steps.append({"rule": rule, **more, "changes": changed, "terms": terms(total)})
 
     def search(self) -> Expression:
         """What is left of the difference after everything that is known has been tried."""
@@ -179,16 +192,12 @@ class _Proof:
             rule = next((hit[0] for _, hit in found if hit is not None), None)
             if rule is None:
                 return
-            total: Expression = {}
+            changes: Changes = {}
             for monomial, hit in found:
-                coefficient = self.rest[monomial]
                 if hit is not None and hit[0].name == rule.name:
                     self.algebra.use(rule.name, needs=hit[0].needs)
-                    total = self.algebra.add(total, scaled(hit[1], coefficient))
-                else:
-                    total = self.algebra.add(total, {monomial: coefficient})
-            self.rest = total
-            self.note(rule.name)
+                    changes[monomial] = scaled(hit[1], self.rest[monomial])
+            self.change(rule.name, changes)
 
     def clear_inner(self) -> bool:
         """Use the rules of denominators that are summed over; True if there were new ones."""
@@ -219,12 +228,11 @@ class _Proof:
         for factor in factors:
             self.algebra.use("multiplied by a denominator", needs=nonzero_text(factor.head))
         by = Raw(Fraction(1), {}, factors, {})
-        self.rest = self.algebra.collect(
-            times(raw(c, m, {}, 0)[0], by) for m, c in self.rest.items()
-        )
-        multiplier = Monomial((), tuple(factors), ())
-        terms = self.writer.terms({multiplier: Fraction(1)})
-        self.note("multiplied by a denominator", times={"terms": terms})
+        changes = {
+            m: self.algebra.collect([times(raw(c, m, {}, 0)[0], by)]) for m, c in self.rest.items()
+        }
+        terms = self.writer.terms({Monomial((), tuple(factors), ()): Fraction(1)})
+        self.change("multiplied by a denominator", changes, times={"terms": terms})
         return True
 
     def clear_inverse(self) -> bool:
@@ -246,7 +254,7 @@ class _Proof:
         )
         name = "multiplied by an invertible matrix"
         self.algebra.use(name, needs=f"{matrix_text(head)} invertible")
-        total: Expression = {}
+        changes: Changes = {}
         for monomial, coefficient in self.rest.items():
             end = next(
                 (
@@ -267,9 +275,9 @@ class _Proof:
                 )
             else:
                 one = self.algebra.collect([self._without(monomial, coefficient, end, axis)])
-            total = self.algebra.add(total, one)
-        self.rest = total
-        self.note(name, times={"axis": -axis - 1, "terms": self.writer.terms(matrix)})
+            changes[monomial] = one
+        written = {"axis": -axis - 1, "terms": self.writer.terms(matrix)}
+        self.change(name, changes, times=written)
         return True
 
     def _without(self, monomial: Monomial, coefficient: Fraction, end: Factor, axis: int) -> Raw:

@@ -190,7 +190,7 @@ def _factor(factor: Factor, names: Mapping[int, str], letters: _Letters) -> str:
         case "tensor":
             return head.name + below + raised
         case "delta":
-            return "δ" + below
+            return "δ_" + "".join(sorted(own))
         case "index":
             return own + raised
         case "table":
