@@ -4,13 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from verimath import Report, read_report
+from verimath import Claim, Report, read_report
 from verimath._engine import run
-from verimath.catalogue import all_claims
+from verimath.catalogue import all_claims, lecture_claims
 from verimath.cli import exit_code, main
 
 GOOD = """
@@ -102,6 +103,24 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     rows = json.loads(capsys.readouterr().out)
     assert [row["id"] for row in rows] == list(all_claims())
     assert {row["expected"] for row in rows} == {"holds", "refuted"}
+
+
+def test_what_is_checked_when_nothing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen: list[list[str]] = []
+
+    def run_(claims: Iterable[Claim], **_: object) -> Report:
+        chosen.append([claim.id for claim in claims])
+        raise KeyboardInterrupt  # nothing more is asked of it
+
+    monkeypatch.setattr("verimath._engine.run", run_)
+    for arguments in ([], ["--all"], ["sherman-morrison"], ["sherman-morrison", "--all"]):
+        assert main(["verify", *arguments]) == 130
+    lecture, everything, named, both = chosen
+    assert lecture == list(lecture_claims())
+    assert everything == list(all_claims())
+    assert set(lecture) < set(everything)
+    assert named == ["sherman-morrison"]
+    assert sorted(both) == sorted(everything)
 
 
 def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
