@@ -76,7 +76,9 @@ def mutants(bench: Bench) -> tuple[Mutant, ...]:
 
 
 def _record(name: str, killed: Mapping[str, str | None]) -> Mutant:
-    by = killed.get("float64") or next((k for k in killed.values() if k is not None), None)
+    """A mutant has to die in float64; in another dtype, if float64 can't show it at all."""
+    other = next((k for k in killed.values() if k is not None), None)
+    by = killed.get("float64", other)
     return Mutant(
         name=name,
         killed_by=by,
@@ -189,7 +191,7 @@ def _one_element(batch: Batch, want: Want) -> tuple[Array, NDArray[np.bool_]]:
     decided = _decided(want) & np.isfinite(want.envelope)
     if not decided.any():
         return want.value, where
-    floor = np.where(decided, (want.allowed + want.envelope) / np.abs(want.value), np.inf)
+    floor = np.where(decided, want.floor, np.inf)
     where.flat[int(np.argmin(floor))] = True
     return np.where(where, want.value * (1 + 2 * floor), want.value), where
 

@@ -40,7 +40,7 @@ class Case:
         left, right = trace(self.left, shapes), trace(self.right, shapes)
         if self.wrt is None:
             return left.outputs, right, None
-        return derive(left, (self.wrt,)).gradients.outputs, right, left
+        return derive(left, (self.wrt,)).derivatives.outputs, right, left
 
     def draw(self, numbers, random, largest=3):
         """Sizes and inputs of a random point of the domain."""
@@ -418,6 +418,11 @@ CASES = {
     ),
     "determinant of an inverse": Case(
         lambda A: ns(A).linalg.det(inv(A)), lambda A: 1 / ns(A).linalg.det(A), {"A": "n n"}
+    ),
+    "matrix determinant lemma": Case(
+        lambda A, u, v: ns(A).linalg.det(A + outer(u, v)),
+        lambda A, u, v: ns(A).linalg.det(A) * (1 + v @ inv(A) @ u),
+        {"A": "n n", "u": "n", "v": "n"},
     ),
     "orthogonal rows": Case(
         lambda Q, x: Q @ (Q.T @ x),

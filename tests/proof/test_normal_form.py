@@ -110,6 +110,7 @@ def test_unneeded_structure_is_no_hypothesis():
 
 def test_jacobis_formula_is_an_axiom_where_a_determinant_was_differentiated():
     assert any("Jacobi" in axiom for axiom in derived(CASES["log determinant"]).axioms)
+    assert any("Sylvester" in axiom for axiom in derived(CASES["matrix determinant lemma"]).axioms)
     assert derived(CASES["determinant of a product"]).axioms == ()
     assert derived(CASES["inverse"]).axioms == ()
 
@@ -243,6 +244,11 @@ FALSE = {
     "Sherman-Morrison with a minus": Case(
         lambda A, u, v: inv(A + outer(u, v)),
         lambda A, u, v: inv(A) - outer(inv(A) @ u, v @ inv(A)) / (1 - v @ inv(A) @ u),
+        {"A": "n n", "u": "n", "v": "n"},
+    ),
+    "determinant lemma with the wrong inverse": Case(
+        lambda A, u, v: ns(A).linalg.det(A + outer(u, v)),
+        lambda A, u, v: ns(A).linalg.det(A) * (1 + u @ inv(A) @ v),
         {"A": "n n", "u": "n", "v": "n"},
     ),
     "Woodbury without C": Case(

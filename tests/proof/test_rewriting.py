@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from array_api_compat import array_namespace as ns
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 
 from tests.proof.cases import CASES, Case
 from tests.proof.exact import (
@@ -20,7 +20,8 @@ from tests.proof.exact import (
 )
 from tests.proof.programs import inputs, programs, words
 from tests.proof.test_normal_form import points
-from verimath.proof.algebra import Algebra
+from verimath.errors import NotExpressibleError
+from verimath.proof.algebra import Algebra, BudgetError
 from verimath.proof.from_graph import Reader
 from verimath.proof.functions import sizes_of
 from verimath.proof.rewriting import find, oriented, scaled
@@ -194,11 +195,14 @@ def _assert_kept(node, numbers):
     """The graph, what is read from it, and its normal form have one value."""
     algebra = Algebra(budget=20_000)
     reader = Reader(algebra, {})
-    read = reader.read(node)
-    for head, rule in reader.functions.awaiting.items():
-        algebra.add_rule(head, rule)
     writer = Writer()
-    written = [writer.terms(read), writer.terms(algebra.normal(read))]
+    try:
+        read = reader.read(node)
+        for head, rule in reader.functions.awaiting.items():
+            algebra.add_rule(head, rule)
+        written = [writer.terms(read), writer.terms(algebra.normal(read))]
+    except (BudgetError, NotExpressibleError):  # such as a division by x - x
+        reject()
     for sizes, values in points(numbers):
         try:
             want = graph(numbers, node, values, sizes)

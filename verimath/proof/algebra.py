@@ -44,6 +44,7 @@ class Algebra:
         self.steps_used = 0
         self.rules_used: dict[str, None] = {}
         self.needed: dict[str, None] = {}
+        self.axioms: dict[str, None] = {}
         self.heads: dict[object, Head] = {}
         self._rules: dict[Head, list[Rule]] = {}
         self._stepped: dict[Monomial, tuple[Rule, Expression] | None] = {}

@@ -154,7 +154,8 @@ def _climb(
     if not here.equal and bindings:
         here = at_sizes(identity, bindings, seed=seed)
     written = _rewritten(identity, derived)
-    if written.proved and not here.differs:
+    # What a field doesn't know (log(x/y) = log x - log y) is looked at in balls.
+    if written.proved and (not here.differs or refute(identity, seed=seed) is None):
         return _derivation(identity, written, here, derived, named)
     if here.equal:
         label: ProofLabel = "all_shapes_randomised" if everywhere.equal else "exact_at_shapes"
@@ -166,8 +167,6 @@ def _climb(
         return Proof(label="none", finding=finding)
     if witness is not None:
         return _refuted(identity, witness, derived)
-    if written.proved:
-        return Proof(label="none", finding=f"undecided: derived, but {here.reason}")
     return Proof(label="none", finding=f"undecided: {everywhere.reason}; {written.reason}")
 
 

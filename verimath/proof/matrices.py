@@ -16,6 +16,8 @@ from verimath.proof.terms import Expression, Factor, Head, Monomial, Raw, number
 from verimath.proof.written import matrix_text
 from verimath.shapes import Size
 
+_SYLVESTER = "Sylvester's determinant theorem: det(I + A B) = det(I + B A)"
+
 
 class Matrices:
     """The functions of matrices, on top of an algebra; `orthogonal` names inputs that are."""
@@ -167,7 +169,27 @@ class Matrices:
                     one = self._determinant(algebra.factor(head, (-1, -2)), -1, -2, size)
                 found = algebra.multiply(found, one)
             return found
+        outer = next((m for m in matrix if _is_outer(m, row, column)), None)
+        if outer is not None and len(matrix) > 1:
+            return self._updated_determinant(matrix, outer, row, column, size)
         return self._determinant(matrix, row, column, size)
+
+    def _updated_determinant(
+        self, matrix: Expression, outer: Monomial, row: int, column: int, size: Size
+    ) -> Expression:
+        """det(A + u v') = det(A) (1 + v' A⁻¹ u), for one of the terms that are such a u v'."""
+        algebra = self.algebra
+        base = {monomial: c for monomial, c in matrix.items() if monomial != outer}
+        inverse = self.inverse(base, row, column, size)
+        mappings = ({row: 0, column: 1}, {row: 1, column: 0})
+        bound = {0: size, 1: size}
+        inner = algebra.multiply({outer: matrix[outer]}, inverse, mappings=mappings, bound=bound)
+        known = [f.head for m in inverse for f in m.factors if f.head.kind == "inverse"]
+        needs = f"{matrix_text(known[0])} invertible" if known else None
+        algebra.use("det(A + u v') = det(A) (1 + v' A⁻¹ u)", needs=needs)
+        algebra.axioms[_SYLVESTER] = None
+        factor = algebra.add(number(1), inner)
+        return algebra.multiply(self.determinant(base, row, column, size), factor)
 
     def _determinant(self, matrix: Expression, row: int, column: int, size: Size) -> Expression:
         closed, order, symmetries = self.algebra.closed(matrix, [(row, column), (column, row)])
@@ -199,6 +221,20 @@ class Matrices:
         needs = f"{matrix_text(head)} symmetric and positive definite"
         algebra.add_rule(head, oriented("L L' = A", equation, needs=needs))
         return algebra.factor(head, order)
+
+
+def _is_outer(monomial: Monomial, row: int, column: int) -> bool:
+    """Whether a monomial is a column times a row: no index leads from the one to the other."""
+    reached, left = {row}, list(monomial.factors)
+    while near := [f for f in left if reached & set(f.indices)]:
+        for factor in near:
+            left.remove(factor)
+            reached.update(i for i in factor.indices if i >= 0 or i in (row, column))
+    return (
+        len(left) < len(monomial.factors)
+        and column not in reached
+        and any(column in f.indices for f in left)
+    )
 
 
 def _is_diagonal(monomial: Monomial, row: int, column: int) -> bool:

@@ -83,8 +83,9 @@ def normalise(
         found = replace(again, steps_used=again.steps_used + found.steps_used)
     if found.reason == _UNDECIDED:
         found = replace(found, reason=f"{_UNDECIDED}: budget of {budget} rewrite steps used")
-    axioms = (_JACOBI,) if found.proved and _has_determinant(differentiated) else ()
-    return replace(found, axioms=axioms)
+    if found.proved and _has_determinant(differentiated):
+        return replace(found, axioms=(_JACOBI, *found.axioms))
+    return found
 
 
 def _attempt(
@@ -117,7 +118,8 @@ def _attempt(
         "outputs": outputs,
     }
     rules, needed = tuple(algebra.rules_used), tuple(algebra.needed)
-    return Derived(True, None, rules, (), needed, algebra.steps_used, certificate)
+    axioms = tuple(algebra.axioms)
+    return Derived(True, None, rules, axioms, needed, algebra.steps_used, certificate)
 
 
 def _comparable(left: Sequence[Node], right: Sequence[Node]) -> None:
