@@ -86,7 +86,7 @@ class Tally:
 
     def _changes(self, got: np.ndarray, want: Want, sound: np.ndarray, dtype: str) -> None:
         """Change every element by itself, which is judged by itself, too."""
-        floor = (want.allowed + want.envelope) / np.abs(want.value)
+        floor = want.floor
         if dtype == "float64":
             off = np.abs(got * (1 + CHANGE) - want.value)
             self.changes += int(sound.sum())

@@ -96,6 +96,17 @@ def test_a_kind_is_what_it_is_called(kind, scale):
             assert np.all(x == np.rint(x))
         case "eighths":
             assert np.all(8 * x == np.rint(8 * x))
+        case "near":
+            off = np.abs(x[..., None] - np.rint(2 * x[..., None]) / 2)
+            assert np.all((off > 0) & (np.frexp(off)[0] == 0.5)) or np.mean(off > 0) > 0.9
+        case "tens":
+            assert np.ptp(np.abs(x)) > 10
+            assert 20 < np.abs(x).max() <= 40
+        case "tiny":
+            assert np.all(np.abs(x).max(axis=1) < 2.0**-4)
+            assert np.abs(x).min() < 1e-10
+        case "offset":
+            assert np.ptp(x) < 2.0**-10 * np.abs(x).min()
         case "uniform" | "normal":
             assert 0.1 < np.abs(x).max() / 2.0**scale < 8
         case _:

@@ -158,7 +158,7 @@ def test_with_several_results_the_faulty_one_is_named():
 def test_nothing_with_a_finite_bound_is_inconclusive():
     result = judged([1.0, math.nan], wanting([1.0, 2.0], allowed=np.inf, envelope=np.inf))
     assert (result.status, result.elements) == (OPEN, 0)
-    assert result.reason == "no element has a finite error bound"
+    assert result.reason == "no element has a finite error bound: condition number up to 9e+06"
 
 
 def test_elements_without_a_bound_are_not_counted_and_do_not_hide_others():
@@ -171,7 +171,7 @@ def test_elements_without_a_bound_are_not_counted_and_do_not_hide_others():
 def test_beyond_its_bound_without_an_envelope_is_neither_right_nor_less_accurate():
     result = judged([1.0, 7.0], wanting([1.0, 2.0], envelope=[1e-1, np.inf]))
     assert (result.status, result.elements) == (OPEN, 2)
-    assert result.reason == "beyond its bound, where rearranged evaluations have none"
+    assert result.reason.startswith("beyond its bound, where rearranged evaluations have none: ")
 
 
 def test_an_empty_result_is_judged_by_its_shape_and_compares_nothing():
@@ -278,15 +278,6 @@ def test_a_batch_is_judged_whole_and_names_the_example():
     result = judge([[came(v)] for v in got], [want], dtype="float64")
     assert (result.status, result.example, result.finding.index) == (WRONG, 1, (0,))
     assert (result.finding.differing, result.finding.compared) == (1, 2)
-
-
-def test_one_example_of_a_batch_is_wanted_alone():
-    value, want = batch_of_three()
-    for index in range(3):
-        alone = want.at(index)
-        assert judge([[came(value[index])]], [alone], dtype="float64").status is PASS
-        assert judge([[came(value[index] + 1)]], [alone], dtype="float64").status is WRONG
-        np.testing.assert_array_equal(alone.envelope, np.full((1, 2), 0.1))
 
 
 def test_floors_are_left_out_on_demand():

@@ -41,7 +41,8 @@ def test_a_default_run_meets_every_layout_and_special_value(name, seed):
 def test_a_default_run_meets_every_kind_and_form(name):
     plans = list(covering_plans(DOMAINS[name]))
     assert {plan.kind for plan in plans} == set(KINDS)
-    assert {plan.form for plan in plans} == set(FORMS)
+    tail = {"tail"} if DOMAINS[name].names or DOMAINS[name].variadics else set[str]()
+    assert {plan.form for plan in plans} == {*FORMS[:-1], *tail}
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -104,6 +105,21 @@ def test_forms():
         assert abs(values.sum()) < 1e-15 < np.abs(values).min()
     large = spd("n n")
     assert np.linalg.cond(filled("degenerate", large, n=5)[0]) > 1e4
+
+
+def test_a_tail_is_what_a_loop_over_eights_leaves_over():
+    for spec in (reals("n"), reals("n", 0), reals("n", None, 0), reals("n", -3, 4)):
+        plan = Plan((), (("n", 139),), "uniform", 0, 7, 2, "tail")
+        above, below = fill(plan, Domain(x=spec)).inputs["x"]
+        # One in twenty of a closed range is an end itself.
+        assert np.mean(min(above[-3:]) > above[:-3]) > 0.9 or spec.max_value == 0
+        assert np.mean(max(below[-3:]) < below[:-3]) > 0.9 or spec.min_value == 0
+
+
+def test_some_elements_of_two_inputs_tie():
+    domain = Domain(p=reals("n"), t=reals("n", -1, 1))
+    found = fill(Plan((), (("n", 40),), "uniform", 0, 7, 1, "repeated"), domain).inputs
+    assert 5 < np.count_nonzero(found["p"] == found["t"]) < 35
 
 
 def test_expanded_inputs_repeat_their_rows():
@@ -292,6 +308,11 @@ def test_code_that_reads_memory_in_order_is_found_and_shown_in_its_layout(tmp_pa
         (lambda x: np.any((x != 0) & (np.abs(x) < np.finfo(x.dtype).tiny)), (1, 1), None),
         (lambda x: x.shape[0] > 1024, (1025, 1), None),
         (lambda x: np.count_nonzero(x) >= 3 and x.sum() == 0, None, None),
+        (lambda x: np.any((x != 1) & (np.abs(x - 1) < 2**-9)), (1, 1), None),  # near
+        (lambda x: np.any((x > 20) & (x < 32)), (1, 1), "[[21]]"),  # tens
+        (lambda x: x.size > 1 and 0 < np.abs(x).max() < 1e-9, None, None),  # tiny
+        (lambda x: x.size > 1 and x.min() > 900 and 0 < np.ptp(x) < 9, None, None),  # offset
+        (lambda x: len(x) > 128 and np.argmax(x[:, 0]) == len(x) - 1, (129, 1), None),  # tail
     ],
 )
 def test_planted_faults_end_small(condition, shape, text):

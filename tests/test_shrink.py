@@ -47,6 +47,21 @@ def test_a_failure_from_a_size_on_keeps_that_size(n):
     np.testing.assert_array_equal(found.inputs["x"], np.zeros((n, 1)))
 
 
+def test_numbers_that_are_close_are_moved_and_rounded_together():
+    """E[x^2] - E[x]^2 against the variance: no element alone can come nearer to zero."""
+
+    def fails(e):
+        x = np.concatenate([e.inputs["x"].ravel(), e.inputs["y"].ravel()])
+        moments, right = np.mean(x * x) - np.mean(x) ** 2, np.var(x)
+        return bool(abs(moments - right) > 1e-9 * right > 0)
+
+    domain = Domain(x=reals("n"), y=reals("n"))
+    found = shrunk(domain, fails, kind="offset", sizes={"n": 3})
+    numbers = np.concatenate([found.inputs["x"], found.inputs["y"]])
+    assert found.sizes == {"n": 1}
+    assert np.all((numbers > 0) & (numbers <= 2.0**16))
+
+
 def test_a_failure_at_unequal_sizes():
     found = shrunk(MATRIX, lambda e: e.sizes["n"] != e.sizes["d"])
     assert sorted(found.sizes.values()) == [1, 2]

@@ -17,7 +17,7 @@ from verimath.behaviour.lab import Fault
 from verimath.behaviour.repeats import fault_of_two
 from verimath.claim import AtMost, Claim, Derivative, Equal, Route
 from verimath.domain import Domain
-from verimath.dtypes import largest, own_dtype
+from verimath.dtypes import own_dtype
 from verimath.examples import (
     Batch,
     Example,
@@ -46,6 +46,7 @@ from verimath.report.record import (
 )
 from verimath.report.text import PHRASES
 from verimath.reproduce import script
+from verimath.residual import residuals
 from verimath.routes import Cell, Way, cells, declared_ways, derived_by, symbolic, ways_of
 from verimath.routes.execute import execute
 from verimath.shapes import Binding
@@ -67,7 +68,6 @@ _MUTANT_DTYPES = ("float64", "float32", "float16")
 _POWER_BATCHES = 12  # how many batches the detection floor is taken from
 _LARGEST_FORWARD = 320  # elements to differentiate (by), each with a direction of its own
 _LARGEST_RESULT = 10_000  # elements of what a claim speaks of, as a Jacobian has many
-_WAY_OFF = 16.0  # constants of a formula, multiplied in another order, stay below
 _NONE = np.zeros(0)
 _EXPLICIT_SHAPES = 3  # shapes per rank at which the symbolic comparison is made
 
@@ -120,12 +120,17 @@ class ClaimRun:
         self.prepared = {ranks: prepare(claim, dict(ranks)) for ranks in rank_choices(claim.domain)}
         self.ways = (
             *ways_of(claim),
-            *declared_ways(candidates, side="candidate", derived=derived_by(claim.statement)),
+            *declared_ways(
+                candidates,
+                side="candidate",
+                derived=derived_by(claim.statement),
+                error_class=claim.error_class,
+            ),
         )
         self.batches = draw_examples(
             self.domain, self._admissible, count=options.examples, entropy=options.seed
         )
-        self._wants: dict[tuple[int | None, str, str, str], tuple[Want, ...]] = {}
+        self._wants: dict[tuple[int | str | None, ...], tuple[Want, ...]] = {}
         self._smallest: dict[str, Example] = {}
         self._lambdified: dict[tuple[tuple[str, int], ...], symbolic.Lambdified] = {}
 
@@ -262,19 +267,13 @@ class ClaimRun:
             got.append(outcome.results)
         want = self._want(cell, batch, inputs, number)
         power = number is not None and number < _POWER_BATCHES
-        excused = {e for e in range(len(batch)) if _overflowed(inputs, e, got[e], cell.dtype)}
-        if not excused:
-            judgement = self._compare(cell, got, want, power=power)
-            return self._at_ties(cell, batch, inputs, got, judgement)
-        kept = [e for e in range(len(batch)) if e not in excused]
-        reason = f"overflowed on numbers near the largest of {cell.dtype}"
-        judgement = Judgement(Status.INCONCLUSIVE, None, reason)
-        for e in kept:
-            one = self._compare(cell, [got[e]], [target.at(e) for target in want], power=power)
-            one = replace(one, example=e)
-            found = one if e == kept[0] else worse(judgement, one)
-            judgement = replace(found, elements=judgement.elements + one.elements)
-        return judgement
+        if cell.way.error_class == "residual" and cell.way.kind != "value":
+            exact = {name: np.asarray(x, dtype=np.float64) for name, x in inputs.items()}
+            format_ = cell.backend.format(cell.dtype)
+            judged, want = residuals(self._of(batch), got, want, exact, batch.sizes, format_)
+            return self._compare(cell, judged, want, power=power)
+        judgement = self._compare(cell, got, want, power=power)
+        return self._at_ties(cell, batch, inputs, got, judgement)
 
     def _is_undefined(
         self, cell: Cell, batch: Batch, inputs: dict[str, NDArray[Any]], example: int
@@ -332,7 +331,8 @@ class ClaimRun:
         inputs: dict[str, NDArray[Any]],
         number: int | None,
     ) -> tuple[Want, ...]:
-        key = (number, cell.backend.name, cell.dtype, cell.way.kind)
+        way = cell.way
+        key = (number, cell.backend.name, cell.dtype, way.kind, way.error_class)
         if number is not None and key in self._wants:
             return self._wants[key]
         exact = {name: np.asarray(array, dtype=np.float64) for name, array in inputs.items()}
@@ -555,23 +555,6 @@ class ClaimRun:
         )
 
 
-def _overflowed(
-    inputs: Mapping[str, NDArray[Any]], example: int, results: Sequence[Fetched], dtype: str
-) -> bool:
-    """Whether results are not finite where an input is so large that a right way may overflow.
-
-    4 x / 6 does where (4 / 6) x does not, and a sum where a mean does not.
-    """
-    if not any(r.array.dtype.kind == "f" and not np.isfinite(r.array).all() for r in results):
-        return False
-    points = [values[example] for values in inputs.values() if values.dtype.kind == "f"]
-    return any(
-        np.max(np.abs(point), initial=0.0) > largest(dtype) / (_WAY_OFF * point.size)
-        for point in points
-        if point.size
-    )
-
-
 def _had(judgement: Judgement) -> Judgement:
     """The judgement of code that had the capability a moment ago: then it isn't lacking."""
     if judgement.status is not Status.SKIPPED:
@@ -585,6 +568,7 @@ def _verdict(cell: Cell, status: Status, **facts: Any) -> Verdict:
         backend=cell.backend.name,
         dtype=cell.dtype,
         status=status,
+        error_class=cell.way.error_class,
         **facts,
     )
 

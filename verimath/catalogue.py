@@ -42,11 +42,13 @@ def lecture_claims() -> dict[str, Claim]:
 
 
 def find_claims(names: Sequence[str]) -> dict[str, Claim]:
-    """The claims that ids and `.py` files name.
+    """The claims that ids and `.py` files name; all of the catalogue for no names.
 
     Raises UsageError for an unknown id (with the nearest ones) and ClaimError for a bad file.
     """
     known = all_claims()
+    if not names:
+        return known
     found: list[Claim] = []
     for name in names:
         if name.endswith(".py") or "/" in name:

@@ -17,6 +17,8 @@ from verimath.errors import ClaimError
 Function = Callable[..., Any]
 Library = Literal["numpy", "torch"]
 Seeder = Callable[[int], object]
+ErrorClass = Literal["componentwise", "normwise", "residual"]
+ERROR_CLASSES: tuple[ErrorClass, ...] = ("componentwise", "normwise", "residual")
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
 
@@ -103,6 +105,7 @@ class Route:
     library: Library
     stateful: bool = False
     random: Seeder | None = None
+    error_class: ErrorClass | None = None  # None: that of the claim
 
 
 def numeric(
@@ -112,6 +115,7 @@ def numeric(
     library: Library = "numpy",
     stateful: bool = False,
     random: Seeder | None = None,
+    error_class: ErrorClass | None = None,
 ) -> Route:
     """Code that computes the claimed value itself, run on arrays of `library`.
 
@@ -120,9 +124,15 @@ def numeric(
     that seeds them, such as `torch.manual_seed`, called with the same number before every call.
     With either, results of repeated calls are judged by their values alone and not compared.
 
-    Raises ClaimError if `function` or `random` can't be called or the library isn't known.
+    `error_class` declares how its errors may be distributed (docs/bounds.md, "Error classes"), if
+    not as the claim says: "componentwise", each element by itself; "normwise", every element as far
+    as the largest (Strassen's products, convolutions by FFT); "residual", solutions of systems that
+    are as good as elimination's (Oettli and Prager).
+
+    Raises ClaimError if `function` or `random` can't be called or the library isn't known, or for
+    an unknown `error_class`.
     """
-    return _route(Route(name, "numeric", function, library, stateful, random))
+    return _route(Route(name, "numeric", function, library, stateful, random, error_class))
 
 
 def autograd(
@@ -131,16 +141,17 @@ def autograd(
     *,
     stateful: bool = False,
     random: Seeder | None = None,
+    error_class: ErrorClass | None = None,
 ) -> Route:
     """Torch code of the function whose derivative is claimed, such as a custom autograd.Function.
 
     Its value, its reverse-mode and its forward-mode derivative are judged, each as a route.
-    An `nn.Module` is copied to the dtype and device at hand first. `stateful` and `random` are as
-    in `numeric`.
+    An `nn.Module` is copied to the dtype and device at hand first. `stateful`, `random` and
+    `error_class` are as in `numeric`.
 
-    Raises ClaimError if `function` or `random` can't be called.
+    Raises ClaimError if `function` or `random` can't be called, or for an unknown `error_class`.
     """
-    return _route(Route(name, "autograd", function, "torch", stateful, random))
+    return _route(Route(name, "autograd", function, "torch", stateful, random, error_class))
 
 
 def _route(route: Route) -> Route:
@@ -162,6 +173,11 @@ def _route(route: Route) -> Route:
             f"route {name!r}: random={route.random!r}; wanted a function that seeds, such as "
             "torch.manual_seed"
         )
+    if route.error_class is not None and route.error_class not in ERROR_CLASSES:
+        raise ClaimError(
+            f"route {name!r}: error_class={route.error_class!r}; wanted one of "
+            f"{', '.join(map(repr, ERROR_CLASSES))}"
+        )
     return route
 
 
@@ -172,7 +188,9 @@ class Claim:
     `id` is lower-case words with hyphens. `expected="refuted"` marks a false claim, with the id of
     the true one in `repaired`. `routes` come beside the implied ones; `mutants` maps names to wrong
     siblings of the claimed formula, which the checks have to kill. `assume` lists hypotheses in
-    words. Raises ClaimError, with the id, for anything malformed.
+    words. `error_class` is that of routes and candidates that declare none (see `numeric`).
+
+    Raises ClaimError, with the id, for anything malformed.
     """
 
     id: str
@@ -185,7 +203,7 @@ class Claim:
     expected: Literal["holds", "refuted"] = "holds"
     repaired: str | None = None
     assume: Sequence[str] = ()
-    error_class: Literal["componentwise"] = "componentwise"
+    error_class: ErrorClass = "componentwise"
 
     def __post_init__(self) -> None:
         problem = _problem(self)
@@ -245,6 +263,8 @@ def _problem(claim: Claim) -> str:
         statement, Derivative
     ):
         return "an autograd route needs a Gradient, Jacobian or Hessian statement"
+    if claim.error_class not in ERROR_CLASSES:
+        return f"error_class={claim.error_class!r}; wanted one of {ERROR_CLASSES}"
     if claim.expected not in ("holds", "refuted"):
         return f"expected={claim.expected!r}; wanted 'holds' or 'refuted'"
     if claim.expected == "holds" and claim.repaired:

@@ -69,8 +69,9 @@ def verify(
     """
     from verimath.catalogue import all_claims, find_claims, lecture_claims
 
-    rest = all_claims() if all_ else {} if claims else lecture_claims()
-    chosen = {**rest, **find_claims(claims or ())}
+    chosen = find_claims(claims) if claims else {} if all_ else lecture_claims()
+    if all_:
+        chosen = {**all_claims(), **chosen}
     _require_writable(out)
 
     from verimath._engine import DEFAULT_EXAMPLES, run
@@ -99,7 +100,7 @@ def list_(*, json_: Annotated[bool, Parameter(name="--json", negative=())] = Fal
     json_
         As JSON: id, title, source, expected and domain of each.
     """
-    from verimath.catalogue import all_claims
+    from verimath.catalogue import all_claims, lecture_claims
 
     claims = all_claims().values()
     if json_:
@@ -116,10 +117,18 @@ def list_(*, json_: Annotated[bool, Parameter(name="--json", negative=())] = Fal
         print(json.dumps(rows, indent=2, ensure_ascii=False))
         return 0
     width = max(len(claim.id) for claim in claims)
-    for claim in claims:
-        mark = " " if claim.expected == "holds" else "✗"
-        print(f"{claim.id:<{width}}  {mark} {claim.title}")
-    print("\n✗ is a false claim, which has to be refuted.")
+    lecture = lecture_claims()
+    groups = {
+        "Of the lecture, checked by `verimath verify`:": lecture.values(),
+        "Beside it, checked by name or with --all:": [c for c in claims if c.id not in lecture],
+    }
+    for heading, members in groups.items():
+        print(f"{heading}\n")
+        for claim in members:
+            mark = " " if claim.expected == "holds" else "✗"
+            print(f"{claim.id:<{width}}  {mark} {claim.title}")
+        print()
+    print("✗ is a false claim, which has to be refuted.")
     return 0
 
 

@@ -26,6 +26,7 @@ from verimath.specials import ENDS, HAZARDS, NONFINITE, SPECIALS
 Values = NDArray[np.float64]
 Admissible = Callable[[Plan], bool]
 
+_DRAWN = 3  # at least one of so many examples is none of the covering set
 _PLANS = 64  # a run of many examples has about so many plans, with more examples of each
 
 
@@ -174,7 +175,8 @@ def draw_examples(
 ) -> tuple[Batch, ...]:
     """At least `count` admissible examples, in batches of distinct plans.
 
-    A domain of given numbers alone has one. Where thousands are asked for, the batches grow.
+    The covering set comes first; a third of `count` at least is drawn beyond it. A domain of given
+    numbers alone has one. Where thousands are asked for, the batches grow.
 
     Raises ClaimError if no size satisfies the domain.
     """
@@ -187,7 +189,8 @@ def draw_examples(
 
     covering = covering_plans(domain, entropy, allowed=allowed)
     found = dict.fromkeys(plan for plan in covering if allowed(plan))
-    drawn = sum(plan.count for plan in found)
+    # The covering set may be as many as are asked for: some are drawn all the same.
+    drawn = min(sum(plan.count for plan in found), count - count // _DRAWN)
 
     class EnoughError(BaseException):
         """Ends the drawing; an Exception would be a failure, which Hypothesis replays."""

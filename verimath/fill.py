@@ -20,6 +20,13 @@ Values = NDArray[np.float64]
 # Near overflow and underflow of each dtype, and of squares in it.
 _EDGES = np.array([1021, 510, 125, 62, 14, 7, -7, -14, -24, -62, -126, -149, -511, -1022, -1073])
 _NEAR = 2.0**-20  # so near to singular
+# Numbers near which code turns: mostly 0 and 1, the small ones, and what thresholds are.
+_CENTRES = np.array([0.0] * 6 + [1.0] * 4 + [0.5, 2, 3, 4, 5, 6, 8, 10, 16, 20, 30, 40])
+_LANES = 8  # elements that a loop takes at a time
+_DEEPEST = 53  # binary places from such a number to one near it
+_TINY = np.array([7, 11, 14, 20, 30, 40, 66, 100, 332])  # 2^-66 is 1e-20, 2^-332 is 1e-100
+# The square of an offset has no digit left for differences of about one, in one dtype or another.
+_OFFSETS = np.array([2.0**20, 2.0**10, 2.0**5, 2.0**26])
 
 
 def fill_values(plan: Plan, domain: Domain) -> dict[str, Values]:
@@ -35,6 +42,8 @@ def fill_values(plan: Plan, domain: Domain) -> dict[str, Values]:
         else:
             values = np.asarray(_drawn(generator, spec, shape, plan, sizes), dtype=np.float64)
             values = _formed(generator, spec, values, plan)
+            if plan.form == "repeated" and spec.is_free:
+                values = _like_others(generator, spec, values, found)
         values.flags.writeable = False
         found[name] = values
     return found
@@ -83,9 +92,13 @@ def _between(
     plan: Plan,
 ) -> Values:
     """Numbers of a closed range, the ends and the middle among them."""
-    if plan.kind in ("scaled", "extreme") and low < 0 < high:
+    if plan.kind in ("scaled", "extreme", "tens", "tiny") and low < 0 < high:
         return np.clip(_unbounded(generator, shape, plan), low, high)
     found = _mixed(low, high, _shares(generator, shape, plan))
+    if plan.kind == "near":
+        inside = _near(generator, shape, 1.0)
+        among = (generator.random(shape) < 0.5) & (low <= inside) & (inside <= high)
+        found = np.where(among, inside, found)
     if spec.kind == "integer" or plan.kind == "integers":
         found = np.clip(np.rint(found), low, high)
     middle = low / 2 + high / 2
@@ -107,8 +120,13 @@ def _shares(generator: np.random.Generator, shape: tuple[int, ...], plan: Plan) 
             return generator.choice(generator.integers(0, 9, 3) / 8, shape)
         case "sparse":
             return generator.integers(0, 3, shape) / 2
-        case "scaled" | "extreme":
-            deepest = 30 if plan.kind == "scaled" else 1080
+        case "offset":
+            base = (5 + plan.seed % 3) / 8
+            return base + generator.uniform(-1 / 8, 1 / 8, shape) / _offsets(shape)
+        case "tiny":
+            return np.ldexp(generator.random(shape), -generator.choice(_TINY, shape))
+        case "scaled" | "extreme" | "near":
+            deepest = {"scaled": 30, "near": _DEEPEST}.get(plan.kind, 1080)
             near = np.ldexp(generator.random(shape), -generator.integers(0, deepest, shape))
             return np.where(generator.random(shape) < 0.5, near, 1 - near)
         case _:
@@ -130,6 +148,27 @@ def _extreme(generator: np.random.Generator, shape: tuple[int, ...], unit: float
     return np.ldexp(generator.uniform(-4, 4, shape), edges)
 
 
+def _near(generator: np.random.Generator, shape: tuple[int, ...], unit: float) -> Values:
+    centres = generator.choice(_CENTRES, shape) * generator.choice([-1.0, 1.0], shape)
+    off = np.ldexp(1.0, -generator.integers(1, _DEEPEST, shape))
+    return centres + off * generator.choice([-1.0, 1.0], shape)
+
+
+def _tiny(generator: np.random.Generator, shape: tuple[int, ...], unit: float) -> Values:
+    """Rows of ordinary numbers, each row times a tiny one of its own."""
+    rows = (*shape[:-1], 1) if len(shape) > 1 else shape
+    return np.ldexp(generator.standard_normal(shape), -generator.choice(_TINY, rows))
+
+
+def _offset(generator: np.random.Generator, shape: tuple[int, ...], unit: float) -> Values:
+    """Ordinary numbers about one large number, the same one in every input of an example."""
+    return _offsets(shape) + generator.uniform(-4, 4, shape)
+
+
+def _offsets(shape: tuple[int, ...]) -> Values:
+    return np.resize(_OFFSETS, shape[0]).reshape(-1, *[1] * (len(shape) - 1))
+
+
 _UNBOUNDED: Mapping[str, Callable[[np.random.Generator, tuple[int, ...], float], Values]] = {
     "integers": lambda g, shape, unit: g.integers(-9, 10, shape).astype(np.float64),
     "eighths": lambda g, shape, unit: g.integers(-64, 65, shape) / 8,
@@ -142,6 +181,10 @@ _UNBOUNDED: Mapping[str, Callable[[np.random.Generator, tuple[int, ...], float],
         g.integers(-5, 6, shape) * (g.integers(0, 8, shape, dtype=np.uint8) < 3)
     ).astype(np.float64),
     "extreme": _extreme,
+    "near": _near,
+    "tens": lambda g, shape, unit: g.uniform(-40, 40, shape),
+    "tiny": _tiny,
+    "offset": _offset,
 }
 
 
@@ -160,12 +203,50 @@ def _formed(generator: np.random.Generator, spec: Input, values: Values, plan: P
         values = flat.reshape(values.shape)
     if axes == 2:
         return values  # rows of free numbers are no rows of the matrix
+    if plan.form == "tail" and spec.is_free:
+        values = _with_tail(spec, values)
     rows = values.shape[1]
     if plan.form == "repeated":
         values = values[:, generator.integers(0, (rows + 1) // 2, rows)]
     if plan.layout == "expanded":
         values = np.repeat(values[:, :1], rows, axis=1)
     return values
+
+
+def _like_others(
+    generator: np.random.Generator, spec: Input, values: Values, found: Mapping[str, Values]
+) -> Values:
+    """Half of the elements those of an earlier input of this shape: two inputs that tie."""
+    low, high = spec.limits("float64")
+    for other in found.values():
+        if other.shape == values.shape:
+            same = generator.random(values.shape) < 0.5
+            return np.where(same & (low <= other) & (other <= high), other, values)
+    return values
+
+
+def _with_tail(spec: Input, values: Values) -> Values:
+    """What a loop over eights leaves over of an axis the largest, in every other example least.
+
+    In a closed range it comes next to one end.
+    """
+    low, high = spec.min_value, spec.max_value
+    values = values.copy()
+    above = np.where(np.arange(len(values)) % 2 == 0, 1.0, -1.0)
+    above = above.reshape(-1, *[1] * (values.ndim - 1))
+    for axis in range(1, values.ndim):
+        if values.shape[axis] <= _LANES:
+            continue
+        tail = np.swapaxes(values, 1, axis)[:, -(values.shape[axis] % _LANES or _LANES) :]
+        if low is not None and high is not None:
+            tail[:] = _mixed(low, high, 0.5 + above * (0.5 - np.abs(np.sin(tail)) / 32))
+        elif low is not None:
+            tail[:] = low + 8 * np.abs(tail - low) + 1
+        elif high is not None:
+            tail[:] = high - 8 * np.abs(high - tail) - 1
+        else:
+            tail[:] = above * (8 * np.abs(tail) + 1)
+    return np.rint(values) if spec.kind == "integer" else values
 
 
 def _degenerate(spec: Input, values: Values, axes: int) -> Values:

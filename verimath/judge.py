@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from verimath.arithmetic.values import Array
 from verimath.backends import Fetched
+from verimath.dtypes import roundoff
 from verimath.prepare import Want
 from verimath.report.record import Defect, Status
 
@@ -181,7 +182,8 @@ def _judge_values(got: Array, want: Want, number: int, *, power: bool) -> Judgem
 
     if not beyond.any():
         if decidable.size and not count:
-            return outcome(Status.INCONCLUSIVE, None, "no element has a finite error bound")
+            reason = f"no element has a finite error bound: {_condition(want)}"
+            return outcome(Status.INCONCLUSIVE, None, reason)
         return outcome(Status.PASS)
     envelope = want.envelope
     if nonfinite.any():
@@ -193,9 +195,22 @@ def _judge_values(got: Array, want: Want, number: int, *, power: bool) -> Judgem
     # Infinity may have become a number again, as in 1 / inf: such a result is not called wrong.
     open_ = beyond & np.isinf(envelope)
     if open_.any() and (open_ & ~(np.isfinite(want.unlimited) & (off <= want.unlimited))).any():
-        reason = "beyond its bound, where rearranged evaluations have none"
+        reason = f"beyond its bound, where rearranged evaluations have none: {_condition(want)}"
         return outcome(Status.INCONCLUSIVE, None, reason)
     return _found(outcome(Status.LESS_ACCURATE), compared, beyond, off, envelope)
+
+
+def _condition(want: Want) -> str:
+    """How much the formula magnifies rounding errors: the least of a condition number, in words.
+
+    In float64, whose bound is the reference's own error.
+    """
+    with np.errstate(all="ignore"):
+        magnified = want.error / (roundoff("float64") * np.abs(want.value))
+    known = np.isfinite(magnified)
+    if not known.any():
+        return "condition number infinite"
+    return f"condition number up to {np.max(magnified, where=known, initial=1.0):.0e}"
 
 
 def _all_within(off: Array, want: Want, *, power: bool) -> Judgement:
@@ -207,10 +222,8 @@ def _all_within(off: Array, want: Want, *, power: bool) -> Judgement:
 
 
 def _floors(want: Want, decidable: NDArray[np.bool_]) -> Array:
-    """The relative changes of single elements that are certainly called wrong."""
-    # An error of its own may hide part of a change: what is left has to leave the envelope.
-    floor = (want.allowed + want.envelope) / np.abs(want.value)
-    return floor[decidable & (want.value != 0)]
+    """The detection floors of the elements that can be told apart."""
+    return want.floor[decidable & (want.value != 0)]
 
 
 def _found(

@@ -25,13 +25,21 @@ MOST_SPECIALS = 6
 _LARGEST_ARRAY = 300
 _FEW_PLANS = 20  # a covering set that is larger has one example of each plan
 
-KINDS = ("integers", "eighths", "uniform", "normal", "scaled", "ties", "sparse", "extreme")
+_USUAL = ("integers", "eighths", "uniform", "normal", "scaled", "ties", "sparse", "extreme")
+# Where code changes its ways: "near" special numbers but not at them, "tens" beyond thresholds,
+# "tiny" rows as a whole, "offset" numbers that are all close to one large number.
+TURNS = ("near", "tens", "tiny", "offset")
+KINDS = (*_USUAL, *TURNS)
 # "repeated": equal rows. "degenerate": singular, constant, at a vertex, of one class. "cancelling":
-# elements that sum to zero (as far as float64 goes).
-FORMS = ("ordinary", "repeated", "degenerate", "cancelling")
+# elements that sum to zero (as far as float64 goes). "tail": what a loop over eights leaves over
+# has the largest numbers in one example, the least in the next.
+FORMS = ("ordinary", "repeated", "degenerate", "cancelling", "tail")
 # Sizes just beyond what kernels take at a time; the largest that keeps the arrays small is met.
 BLOCKS = (1025, 257, 129, 65, 33, 17)
 _LARGEST_BLOCK = 4300  # elements
+_ENOUGH = 64  # numbers of each of the kinds above, in all examples of a plan together
+_MOST_TURNS = 16  # examples of such a plan
+_ALONE = 16  # examples of single numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +132,8 @@ _KINDS = st.sampled_from(KINDS)
 _SCALES = st.integers(-12, 12)
 _SEEDS = st.integers(0, 2**32 - 1)
 # The ordinary comes first, for shrinking, and often, so that most plans have one oddity at most.
-_FORMS = st.sampled_from((*[FORMS[0]] * 4, *FORMS[1:]))
+# A tail is one of sizes beyond a block, which the covering set has.
+_FORMS = st.sampled_from((*[FORMS[0]] * 4, *FORMS[1:-1]))
 _LAYOUTS = st.sampled_from((*["C"] * len(LAYOUTS), *LAYOUTS[1:]))
 
 
@@ -141,8 +150,10 @@ def covering_plans(
 ) -> Iterator[Plan]:
     """Plans that every run includes; `allowed` says which size beyond a block is not too large.
 
-    All sizes 1, all 2, all different, each name at 1 and at 0, at every choice of ranks; then, at
-    different sizes, each layout, form and special value; and each name at a size beyond a block.
+    All sizes 1, all 2, all different (ascending, and falling from the largest), each name at 1 and
+    at 0, at every choice of ranks; then, at different sizes, each layout, form, special value and
+    kind of numbers at which code turns; ordinary numbers at sizes of 1, where bounds are narrowest;
+    and each name beyond a block.
     """
     choices = [
         dict(zip(domain.variadics, choice, strict=True))
@@ -154,16 +165,24 @@ def covering_plans(
         for index, sizes in enumerate(_covering_sizes(axis_names(domain, ranks)))
     ]
     for number, index, ranks, sizes in shapes:
-        kind = KINDS[(index + number) % len(KINDS)]
+        kind = _USUAL[(index + number) % len(_USUAL)]
         count = 2 if len(shapes) <= _FEW_PLANS else 1
         yield _plan(ranks, sizes, kind, entropy + index, count=count)
     usual = {name: min(top, 2) for name, top in domain.largest_ranks.items()}
     sizes = _clamped(domain, usual, _different(axis_names(domain, usual)))
-    for index, kind in enumerate(KINDS[_kinds_met(shapes) :]):
+    for index, kind in enumerate(_USUAL[_kinds_met(shapes) :]):
         yield _plan(usual, sizes, kind, entropy + index)
+    falling = {name: LARGEST_SIZE - i % (LARGEST_SIZE - 1) for i, name in enumerate(sizes)}
+    yield _plan(usual, _clamped(domain, usual, falling), "normal", entropy, count=2)
+    ones = dict.fromkeys(sizes, 1)
+    yield _plan(usual, ones, "normal", entropy, count=_ALONE)
+    count = _ENOUGH // max(_largest(domain, usual, sizes), 1)
+    count = min(max(count, LARGEST_COUNT), _MOST_TURNS)
+    for index, kind in enumerate(TURNS):
+        yield _plan(usual, sizes, kind, entropy + index, count=count)
     for index, layout in enumerate(LAYOUTS[1:]):
         yield _plan(usual, sizes, "normal", entropy + index, layout=layout)
-    for index, form in enumerate(FORMS[1:]):
+    for index, form in enumerate(FORMS[1:-1]):
         yield _plan(usual, sizes, KINDS[index], entropy + index, count=2, form=form)
     names = special_names(domain)
     for start in range(0, len(names), MOST_SPECIALS):
@@ -185,8 +204,8 @@ def _different(names: tuple[str, ...]) -> dict[str, int]:
 
 def _kinds_met(shapes: list[tuple[int, int, dict[str, int], dict[str, int]]]) -> int:
     """How many kinds of values, from the first on, the plans of these shapes have."""
-    met = {(number + index) % len(KINDS) for number, index, _, _ in shapes}
-    return next((k for k in range(len(KINDS)) if k not in met), len(KINDS))
+    met = {(number + index) % len(_USUAL) for number, index, _, _ in shapes}
+    return next((k for k in range(len(_USUAL)) if k not in met), len(_USUAL))
 
 
 def _block_plans(
@@ -206,7 +225,7 @@ def _block_plans(
             others = {other: 2 + i % 2 for i, other in enumerate(names)}
             for block in BLOCKS:
                 sizes = {**others, name: block}
-                plan = _plan(ranks, sizes, "uniform", entropy)
+                plan = _plan(ranks, sizes, "uniform", entropy, count=2, form="tail")
                 if _largest(domain, ranks, sizes) <= _LARGEST_BLOCK and allowed(plan):
                     yield plan
                     break

@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verimath.arithmetic.formats import FloatFormat, format_of
+from verimath.arithmetic.operand import gamma
 from verimath.arithmetic.rounding import (
     Array,
     Enclosure,
     evaluate,
     evaluate_all,
     functions_of,
-    rounding_count,
 )
 from verimath.claim import AtMost, Claim, Derivative, Equal, Hessian, Jacobian
 from verimath.domain import Domain
@@ -34,6 +34,8 @@ from verimath.formula.trace import trace as trace_formula
 from verimath.routes import Cell
 from verimath.shapes import Binding, Size, shape_text
 
+# However exact a formula is, its number may be made of others: 3 x - x of 2 x.
+_FEW = 4
 # No input can have this name: an input is an identifier.
 _TANGENT = "the direction"
 
@@ -260,6 +262,7 @@ class Want:
     allowed: Array
     widen: Callable[[float], Array] = field(repr=False)  # takes the format's largest number
     largest: float = math.inf
+    roundoff: float = 0.0
 
     @cached_property
     def envelope(self) -> Array:
@@ -270,6 +273,15 @@ class Want:
     def unlimited(self) -> Array:
         """The envelope of rearrangements in which nothing overflows."""
         return self.widen(math.inf)
+
+    @property
+    def floor(self) -> Array:
+        """The relative changes of single elements that are certainly called wrong.
+
+        An error of its own may hide part of a change: what is left has to leave the envelope. No
+        number of the dtype is nearer to another than its roundoff.
+        """
+        return np.maximum((self.allowed + self.envelope) / np.abs(self.value), self.roundoff)
 
     def differentiated(self, slack: float, overflows: Callable[[], NDArray[np.bool_]]) -> "Want":
         """The same for a way that runs the primal formula: a little more is allowed everywhere.
@@ -286,19 +298,6 @@ class Want:
             return np.where(hopeless, np.inf, found)
 
         return replace(self, allowed=self.allowed + slack, widen=further)
-
-    def at(self, index: int) -> "Want":
-        """The same for one example of the batch, as a batch of one."""
-        one = slice(index, index + 1)
-        return replace(
-            self,
-            value=self.value[one],
-            error=self.error[one],
-            allowed=self.allowed[one],
-            widen=lambda largest: (self.envelope if largest == self.largest else self.unlimited)[
-                one
-            ],
-        )
 
 
 def wanted(
@@ -341,7 +340,11 @@ def wanted_by(
     """What is wanted of one way on one backend in one dtype: `wanted`, for how it computes."""
     kind, format_ = cell.way.kind, cell.backend.format(cell.dtype)
     what = kind if kind == "forward" or kind == "value" else "claim"
-    want = wanted(prepared, inputs, binding, format_, what=what)
+    if cell.way.error_class == "normwise":
+        orders = (prepared.primal,) if kind == "value" else prepared.orders
+        want = _normwise(orders, inputs, binding, format_)
+    else:
+        want = wanted(prepared, inputs, binding, format_, what=what)
     if kind not in ("reverse", "forward"):
         return want
     # Both modes scale by a probe and back, which is one rounding more among subnormals.
@@ -361,26 +364,51 @@ def _wanted(
 
     @cache
     def wide(largest: float) -> tuple[tuple[Enclosure, ...], ...]:
-        roundings = float(max(rounding_count(formula) for formula in orders))
         reach = replace(format_, largest=largest)
-        return evaluate_all(orders, batch, binding, dtypes=(reach,), input_roundings=roundings)
+        return evaluate_all(orders, batch, binding, dtypes=(reach,), envelope=True)
 
     wants: list[Want] = []
     for k, reference in enumerate(found[0]):
         shape = (count, *reference.value.shape[1:])
         bounds = [order[k].bounds[format_.name] for order in found]
         bounds += [] if forward is None else [forward[k]]
-        error = _spread(reference.error, shape)
+        value, error = _spread(reference.value, shape), _spread(reference.error, shape)
         allowed = _largest(bounds, shape) + error
 
         def widen(
-            largest: float, k: int = k, shape: tuple[int, ...] = shape, allowed: Array = allowed
+            largest: float,
+            k: int = k,
+            value: Array = value,
+            error: Array = error,
+            allowed: Array = allowed,
         ) -> Array:
             found = [order[k].bounds[format_.name] for order in wide(largest)]
-            return _largest(found, shape) + allowed
+            few = gamma(_FEW, format_) * np.abs(value)
+            return np.maximum(np.maximum(_largest(found, allowed.shape), few) + error, allowed)
 
-        value = _spread(reference.value, shape)
-        wants.append(Want(value, error, allowed, widen, format_.largest))
+        wants.append(Want(value, error, allowed, widen, format_.largest, format_.roundoff))
+    return tuple(wants)
+
+
+def _normwise(
+    orders: tuple[Formula, ...],
+    batch: Mapping[str, Array],
+    binding: Binding,
+    format_: FloatFormat,
+) -> tuple[Want, ...]:
+    """What is wanted of code whose errors are bounded by the largest element alone."""
+    count = len(next(iter(batch.values())))
+    found = evaluate_all(orders, batch, binding, dtypes=(format_,), normwise=True)
+    wants: list[Want] = []
+    for k, reference in enumerate(found[0]):
+        shape = (count, *reference.value.shape[1:])
+        value, error = _spread(reference.value, shape), _spread(reference.error, shape)
+        allowed = _largest([order[k].bounds[format_.name] for order in found], shape) + error
+
+        def widen(largest: float, allowed: Array = allowed) -> Array:
+            return allowed
+
+        wants.append(Want(value, error, allowed, widen, format_.largest, format_.roundoff))
     return tuple(wants)
 
 

@@ -2,8 +2,9 @@
 
 Hypothesis shrinks the plan (ranks, sizes, kind, special values); what a seed filled it can't
 simplify. This shrinker takes passes over the example: layout, axes, sizes (by bisection, cutting
-slices), whole arrays, blocks and single elements to 0, 1 or a rounder number. It keeps every change
-under which the example still fails, and begins again until nothing helps.
+slices), what all numbers have in common, whole arrays, blocks and single elements to 0, 1 or a
+rounder number. It keeps every change under which the example still fails, and begins again until
+nothing helps.
 
 It changes free numbers: whatever they become, a structured input keeps its structure.
 """
@@ -70,6 +71,8 @@ class _Shrinking:
             self._first_that_fails(_fewer_axes)
             for name in self.example.sizes:
                 self._smaller(name)
+            while any(map(self.attempt, _nearer_to_zero(self.example, self._domain))):
+                pass
             for name in self.example.inputs:
                 if self._domain.inputs[name].values is None:
                     self._whole(name)
@@ -201,6 +204,28 @@ def _fewer_axes(example: Example, domain: Domain) -> Iterator[Example]:
             inputs[key] = dropped
         sizes = {key: example.sizes[key] for key in axis_names(domain, ranks)}
         yield Example(ranks, sizes, inputs, layout=example.layout)
+
+
+def _nearer_to_zero(example: Example, domain: Domain) -> Iterator[Example]:
+    """All free numbers moved by one power of two, or rounded about it: what is close stays so."""
+    moved = [n for n, spec in domain.inputs.items() if spec.is_free and spec.kind == "real"]
+    numbers = np.concatenate([[], *(example.inputs[name].ravel() for name in moved)])
+    least, most = (f(numbers, initial=start) for f, start in ((np.min, np.inf), (np.max, -np.inf)))
+    if not (_COUNTED_DOWN < least <= most <= 2 * least < np.inf):
+        return
+    power = 2.0 ** np.floor(np.log2(least))
+    for change in (
+        lambda x: x - power / 2,
+        lambda x: power + np.rint(x - power),
+        lambda x: power + np.rint(8 * (x - power)) / 8,
+    ):
+        inputs = dict(example.inputs)
+        for name in moved:
+            values = np.asarray(change(example.inputs[name]))
+            values.flags.writeable = False
+            inputs[name] = values
+        if all(_in_range(inputs[name], domain.inputs[name]) for name in moved):
+            yield replace(example, inputs=inputs)
 
 
 def _simpler_arrays(values: Values) -> Iterator[Values]:

@@ -321,7 +321,8 @@ def separated(values: NDArray[np.floating], low: float, high: float, dtype: str)
         if sorted_.shape[1] > 1 and np.any(np.diff(sorted_[row]) <= 0):
             wide = _by_ones(sorted_[row], dtype)
             ordinals = _apart(_ordinal(sorted_[row], dtype), low, high, dtype)
-            roomy = np.all(np.diff(wide) > 0) and wide[-1] <= high
+            with np.errstate(invalid="ignore"):  # beyond the largest number there is no room
+                roomy = np.all(np.diff(wide) > 0) and wide[-1] <= high
             sorted_[row] = wide if roomy else _of_ordinal(ordinals, dtype)
     result = np.empty_like(sorted_)
     np.put_along_axis(result, order, sorted_, axis=-1)

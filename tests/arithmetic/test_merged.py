@@ -45,15 +45,18 @@ def test_several_formulas_at_once_are_each_by_itself(n, d, seed):
     scale = 10.0 ** generator.integers(-3, 3)
     inputs = {"x": generator.normal(size=(3, n, d)) * scale}
     sizes, dtypes = {"n": n, "d": d}, ("float32", "bfloat16")
-    for roundings in (0.0, 5.0):
-        options = {"dtypes": dtypes, "input_roundings": roundings}
+    for envelope in (False, True):
+        options = {"dtypes": dtypes, "envelope": envelope}
         together = evaluate_all(formulas, inputs, sizes, **options)
         for formula, (found,) in zip(formulas, together, strict=True):
             (alone,) = evaluate(formula, inputs, sizes, **options)
             assert np.array_equal(found.value, alone.value)
-            assert np.array_equal(found.error, alone.error)
+            assert envelope or np.array_equal(found.error, alone.error)
             for dtype in dtypes:
-                assert np.array_equal(found.bounds[dtype], alone.bounds[dtype])
+                if envelope:  # a step that another formula shares may have more ahead of it
+                    assert np.all(found.bounds[dtype] >= alone.bounds[dtype])
+                else:
+                    assert np.array_equal(found.bounds[dtype], alone.bounds[dtype])
 
 
 SUBSCRIPTS = [

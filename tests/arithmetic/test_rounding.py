@@ -1,6 +1,7 @@
 """Every bound holds for every order of evaluation; the oracle is mpmath or Fraction."""
 
 import math
+import operator
 from fractions import Fraction
 from itertools import product
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from verimath.arithmetic import bounds, operand
 from verimath.arithmetic.formats import FloatFormat, FunctionError
-from verimath.arithmetic.rounding import evaluate, rounding_count
+from verimath.arithmetic.rounding import evaluate
 from verimath.dtypes import nearest, roundoff
 from verimath.errors import FormulaError
 from verimath.formula import operations as op
@@ -501,28 +502,118 @@ def test_a_batch_has_the_bounds_of_its_members():
 # --- the envelope -----------------------------------------------------------------------------
 
 
-@given(st.floats(-3, 3, width=32))
+def numbers_of(dtype, *values):
+    return [np.dtype(dtype).type(v) for v in values]
+
+
+def exactly(*values):
+    return [Fraction(float(v)) for v in values]
+
+
+@given(st.lists(st.floats(-(2.0**12), 2.0**12, width=16), min_size=3, max_size=3))
 @settings(max_examples=80, deadline=None, derandomize=True)
-def test_a_multiplied_out_cube_is_in_the_envelope(number):
-    formula = formula_of(op.power(op.subtract(X, op.constant(1)), Fraction(3)))
-    count = rounding_count(formula)
-    wide = bounds_of(formula, {"x": number}, {}, input_roundings=count)
-    narrow = bounds_of(formula, {"x": number}, {})
-    want = (Fraction(number) - 1) ** 3
+def test_a_product_multiplied_out_is_in_the_envelope(numbers):
+    a, b, c = (op.input_(name, ()) for name in "abc")
+    formula = formula_of(op.multiply(a, op.add(b, c)))
+    wide = bounds_of(formula, dict(zip("abc", numbers, strict=True)), {}, envelope=True)
+    narrow = bounds_of(formula, dict(zip("abc", numbers, strict=True)), {})
     for dtype in DTYPES:
-        x, one, three = (np.dtype(dtype).type(v) for v in (number, 1, 3))
-        for got in (
-            ((x - three) * x + three) * x - one,
-            x * x * x - three * x * x + three * x - one,
-        ):
-            assert abs(Fraction(float(got)) - want) <= Fraction(float(wide.bounds[dtype][0]))
-        assert narrow.bounds[dtype][0] <= wide.bounds[dtype][0]
+        x, y, z = numbers_of(dtype, *numbers)
+        with np.errstate(over="ignore"):
+            got = x * y + x * z
+        bound = float(wide.bounds[dtype][0])
+        assert narrow.bounds[dtype][0] <= bound
+        if math.isfinite(bound) and np.isfinite(got):
+            p, q, r = exactly(*numbers)
+            assert abs(Fraction(float(got)) - p * (q + r)) <= Fraction(bound)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(1, 4), st.integers(-8, 8))
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_a_gradient_through_the_gram_matrix_is_in_the_envelope(seed, n, m, scale):
+    """X' (X w - y) as (X' X) w - X' y: another way that a stable algorithm takes."""
+    x, w, y = op.input_("x", (N, M)), op.input_("w", (M,)), op.input_("y", (N,))
+    formula = formula_of(op.matmul(op.transpose(x), op.subtract(op.matmul(x, w), y)))
+    generator = np.random.default_rng(seed)
+    for dtype in ("float64", "float32"):
+        X = (generator.normal(size=(n, m)) * 2.0**scale).astype(dtype)
+        v = generator.normal(size=m).astype(dtype)
+        u = (X @ v + generator.normal(size=n).astype(dtype) * 2.0**-10).astype(dtype)
+        inputs = {"x": X.astype(float), "w": v.astype(float), "y": u.astype(float)}
+        wide = bounds_of(formula, inputs, {"n": n, "m": m}, envelope=True)
+        got = (X.T @ X) @ v - X.T @ u
+        rows, weights = [exactly(*row) for row in X], exactly(*v)
+        off = [
+            sum(map(operator.mul, row, weights)) - t
+            for row, t in zip(rows, exactly(*u), strict=True)
+        ]
+        for k in range(m):
+            want = sum(row[k] * r for row, r in zip(rows, off, strict=True))
+            assert abs(Fraction(float(got[k])) - want) <= Fraction(float(wide.bounds[dtype][0][k]))
+
+
+EXPANDED = {
+    "square": (
+        lambda p, t: op.power(op.subtract(p, t), Fraction(2)),
+        lambda p, t: p * p - 2 * p * t + t * t,
+        2,
+    ),
+    "cube": (
+        lambda p, t: op.power(op.subtract(p, t), Fraction(3)),
+        lambda p, t: p * p * p - 3 * p * p * t + 3 * p * t * t - t * t * t,
+        3,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EXPANDED)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_what_is_multiplied_out_twice_and_cancels_is_beyond_the_envelope(name, dtype):
+    """No data near to these have that result: (p - t)^2 moves by 2 |p - t| |p| u only."""
+    formula, expanded, exponent = EXPANDED[name]
+    built = formula_of(formula(op.input_("p", ()), op.input_("t", ())))
+    beyond = 0
+    for k in range(20):
+        p, t = numbers_of(dtype, (128 + k) / 384, (129 + k + k % 3) / 384)
+        wide = bounds_of(built, {"p": float(p), "t": float(t)}, {}, envelope=True)
+        want = (Fraction(float(p)) - Fraction(float(t))) ** exponent
+        got = Fraction(float(expanded(p, t)))
+        beyond += abs(got - want) > Fraction(float(wide.bounds[dtype][0]))
+    assert beyond >= 10
+
+
+def test_what_underflows_is_multiplied_by_the_other_factors():
+    """(a b) c instead of a (b c), where a b is nothing and c is large."""
+    a, b, c = (op.input_(name, ()) for name in "abc")
+    formula = formula_of(op.multiply(a, op.multiply(b, c)))
+    inputs = {"a": 2.0**-600, "b": 2.0**-600, "c": 2.0**500}
+    assert (inputs["a"] * inputs["b"]) * inputs["c"] == 0 != inputs["a"] * (2.0**-100)
+    narrow = bounds_of(formula, inputs, {}).bounds["float64"][0]
+    wide = bounds_of(formula, inputs, {}, envelope=True).bounds["float64"][0]
+    assert narrow < 2.0**-700 <= wide < 2.0**-560
+
+
+def test_where_factors_in_another_order_overflow_there_is_no_envelope():
+    a, b, c = (op.input_(name, ()) for name in "abc")
+    formula = formula_of(op.multiply(a, op.multiply(b, c)))
+    for exponent, finite in ((600, False), (500, True)):
+        inputs = {"a": 2.0**exponent, "b": 2.0**-exponent, "c": 2.0**exponent}
+        assert np.isfinite(bounds_of(formula, inputs, {}).bounds["float64"][0])
+        wide = bounds_of(formula, inputs, {}, envelope=True).bounds["float64"][0]
+        assert np.isfinite(wide) == finite
 
 
 def test_the_envelope_is_no_licence():
     formula = formula_of(op.power(op.subtract(X, op.constant(1)), Fraction(3)))
-    wide = bounds_of(formula, {"x": 1.0}, {}, input_roundings=rounding_count(formula))
-    assert wide.bounds["float64"][0] < 100 * 2.0**-53
+    wide = bounds_of(formula, {"x": 1.5}, {}, envelope=True)
+    assert wide.bounds["float64"][0] < 40 * 2.0**-53 * 0.5**3 * 3
+
+
+def test_powers_of_two_round_nothing_and_widen_nothing():
+    doubled = formula_of(op.multiply(op.constant(2), op.add(X, op.constant(1))))
+    plain = formula_of(op.add(X, op.constant(1)))
+    twice, once = (bounds_of(f, {"x": 0.3}, {}, envelope=True) for f in (doubled, plain))
+    assert twice.bounds["float32"][0] == pytest.approx(2 * once.bounds["float32"][0], rel=1e-5)
 
 
 # --- the tests can fail -----------------------------------------------------------------------

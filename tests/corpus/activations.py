@@ -436,13 +436,6 @@ RIGHT = [
     ),
     right("elu", "torch", _summed(F.elu), kind="autograd"),
     right(
-        "elu",
-        "expm1 in torch",
-        _summed(lambda x: torch.where(x > 0, x, torch.expm1(x.clamp(max=0)))),
-        kind="autograd",
-        bait="torch's rule for expm1 is y + 1",
-    ),
-    right(
         "softplus",
         "logaddexp",
         _summed(lambda x: torch.logaddexp(x, torch.zeros_like(x))),
@@ -820,5 +813,13 @@ WRONG = [
         "expm1 + 1",
         lambda x, g: g * np.where(x > 0, 1, np.expm1(np.minimum(x, 0)) + 1),
         "cancels for x below 0: nothing is left at -40",
+    ),
+    # Once among the right ones: bit for bit the gradient of "expm1 + 1" above, 0 for 4e-18 at -40.
+    wrong(
+        "elu",
+        "expm1 in torch",
+        _summed(lambda x: torch.where(x > 0, x, torch.expm1(x.clamp(max=0)))),
+        "torch's rule for expm1, y + 1, in backward",
+        kind="autograd",
     ),
 ]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from verimath import Route, autograd, numeric
+from verimath.claim import ErrorClass
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,9 @@ class Case:
     gradient is claimed (a plain function, a module, or a custom Function's `apply`).
 
     `mistake` says in a few words what is wrong, `bait` why somebody might think it wrong (blocked
-    sum, other order, half precision, ill-conditioned input, any subgradient, a rewrite). `options`
-    are options of `check` that the case needs, such as {"dtype": "float16"}.
+    sum, other order, half precision, ill-conditioned input, any subgradient, a rewrite).
+    `error_class` is what the route declares. `options` are options of `check` that the case needs,
+    such as {"dtype": "float16"}.
     """
 
     claim: str
@@ -32,13 +34,14 @@ class Case:
     mistake: str = ""
     bait: str = ""
     options: tuple[tuple[str, Any], ...] = ()
+    error_class: ErrorClass | None = None
 
     @property
     def route(self) -> Route:
         """The route to pass to `check`."""
         if self.kind == "autograd":
-            return autograd(self.name, self.function)
-        return numeric(self.name, self.function, library=self.kind)
+            return autograd(self.name, self.function, error_class=self.error_class)
+        return numeric(self.name, self.function, library=self.kind, error_class=self.error_class)
 
 
 def right(
@@ -48,10 +51,12 @@ def right(
     *,
     kind: Any = "numpy",
     bait: str = "",
+    error_class: ErrorClass | None = None,
     **options: Any,
 ) -> Case:
     """A right implementation; `bait` if it looks wrong."""
-    return Case(claim, name, function, kind, bait=bait, options=tuple(options.items()))
+    chosen = tuple(options.items())
+    return Case(claim, name, function, kind, "", bait, chosen, error_class)
 
 
 def wrong(

@@ -490,13 +490,6 @@ RIGHT = [
     ),
     right(
         "log-cosh",
-        "logaddexp",
-        lambda p, t: (torch.logaddexp(p - t, t - p) - math.log(2)).mean(),
-        kind="autograd",
-        bait="subtracts log 2",
-    ),
-    right(
-        "log-cosh",
         "sinh / cosh",
         lambda p, t: np.sinh(p - t) / np.cosh(p - t) / p.size,
         bait="a quotient of large numbers",
@@ -787,6 +780,14 @@ WRONG = [
     wrong("kl-divergence", "1 - p / q", lambda p, q: (1 - p / q) / len(p), "projected: one added"),
     wrong(
         "kl-divergence", "first row", lambda p, q: -p / q[:1] / len(p), "the first row of q for all"
+    ),
+    # Once among the right ones: its gradient is s(2d) - s(-2d), as in tanh's "2 sigmoid(2x) - 1".
+    wrong(
+        "log-cosh",
+        "logaddexp",
+        lambda p, t: (torch.logaddexp(p - t, t - p) - math.log(2)).mean(),
+        "the gradient cancels for small differences: 0 at 1e-17",
+        kind="autograd",
     ),
     wrong("log-cosh", "tanh of p", lambda p, t: np.tanh(p) / p.size, "the target forgotten"),
     wrong(

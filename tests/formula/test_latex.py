@@ -189,6 +189,8 @@ class Reader:
                 "logsumexp": lambda x: float(np.log(np.sum(np.exp(x)))),
                 "softplus": lambda x: np.log1p(np.exp(x)),
                 "sgn": np.sign,
+                "tril": np.tril,
+                "triu": np.triu,
             }
             if name == "diag":  # of a column, the matrix with that diagonal
                 return np.diagflat(value) if value.shape[1] == 1 else np.diagonal(value)[:, None]
@@ -512,6 +514,36 @@ def test_bounds_are_printed_in_full(bound, tex):
     primal = trace(lambda x: x, {"x": (N,)})
     wanted = rf"\left|x\right| \le {tex}"
     assert statement_tex(AtMost(of=lambda x: x, bound=bound), primal, None) == wanted
+
+
+@pytest.mark.parametrize(
+    ("function", "tex"),
+    [
+        (lambda xp, x: xp.tril(x), r"\operatorname{tril}\left(x\right)"),
+        (lambda xp, x: xp.triu(x), r"\operatorname{triu}\left(x\right)"),
+        (lambda xp, x: xp.tril(x, k=-1), r"\operatorname{tril}_{-1}\left(x\right)"),
+        (lambda xp, x: xp.triu(x, k=1) @ x, r"\operatorname{triu}_{1}\left(x\right) x"),
+        (
+            lambda xp, x: xp.eye(3) * xp.linalg.diagonal(x),
+            r"\operatorname{diag}\left(\operatorname{diag}\left(x\right)\right)",
+        ),
+    ],
+)
+def test_triangles_and_diagonals_have_names(function, tex):
+    n = Size.of(3)
+    formula = trace(lambda x: function(array_namespace(x), x), {"x": (n, n)})
+    assert formula_tex(formula).replace(" ", "") == tex.replace(" ", "")
+
+
+def test_other_choices_are_written_out():
+    def function(x):
+        xp = array_namespace(x)
+        row, column = xp.arange(3)[:, None], xp.arange(3)
+        return xp.where(column < row, x, 0) + xp.where(column <= row, x, 1)
+
+    tex = formula_tex(trace(function, {"x": (Size.of(3), Size.of(3))}))
+    assert "tril" not in tex
+    assert tex.count("cases") == 4
 
 
 def test_the_reader_can_fail():

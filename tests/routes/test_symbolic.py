@@ -181,6 +181,18 @@ def test_numbers_are_exact_and_rounded_once():
         assert found.tolist() == [float(value) for value in exact]
 
 
+@pytest.mark.parametrize("x", [2.0**-30, 2.0**-258, 1e-300, 5e-324])
+def test_what_cancels_in_sympys_way_of_writing_has_all_its_digits(x):
+    """sympy has exp(x) - 1 for expm1: nothing is left of it at 256 bits."""
+
+    def formula(x):
+        return array_namespace(x).expm1(x)
+
+    prepared = lambdify(Equal(left=formula, right=formula), {"x": ()})
+    (found,) = numeric_value(prepared, {"x": np.asarray(x)})
+    assert found == np.expm1(x)
+
+
 def test_gradient_in_several_inputs_keeps_shapes():
     def product(a, b):
         return array_namespace(a).sum(a @ b)
@@ -224,3 +236,14 @@ def test_matrices_without_rows_have_a_shape(function):
     symbolic = [SymbolicArray(x.astype(object)) for x in (a, b)]
     found = function(array_namespace(symbolic[0]), *symbolic)
     assert found.shape == function(array_namespace(a), a, b).shape
+
+
+@pytest.mark.parametrize("x", [-30.0, -160.0, -700.0])
+def test_one_plus_something_tiny_keeps_its_digits(x):
+    def softplus(x):
+        xp = array_namespace(x)
+        return xp.log(1 + xp.exp(x))
+
+    made = lambdify(Equal(left=softplus, right=softplus), {"x": ()})
+    (found,) = numeric_value(made, {"x": np.array(x)})
+    np.testing.assert_allclose(found, np.logaddexp(x, 0), rtol=1e-15)

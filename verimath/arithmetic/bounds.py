@@ -50,22 +50,29 @@ from verimath.formula.graph import Node
 from verimath.formula.literals import Constant
 from verimath.shapes import Binding
 
-# --- majorants ---
+# --- rearranged formulas ---
 
 
-def majorant(node: Node, x: list[Array], values: list[Array], binding: Binding) -> Array:
-    """The operation on majorants; zero where it adds nothing to the magnitude."""
+def reach(node: Node, x: list[Array], value: Array, values: list[Array], binding: Binding) -> Array:
+    """How large a product or sum may get in which the formula's factors come in another order.
+
+    Nothing cancels there, and no factor below one makes it smaller: a number is taken for at least
+    one. What is divided by a large number that was computed starts anew, as one number.
+    """
     match node.operation:
         case "add":
             return x[0] + x[1]
         case "multiply":
             return x[0] * x[1]
         case "divide":
-            return x[0] / np.abs(values[1])  # what cancels in the denominator is in its bound
+            small = np.abs(values[1])
+            if _number(node.inputs[1]) is not None:
+                return x[0] * np.maximum(1.0, 1 / small)
+            return np.where(small < 1, x[0] / small, np.maximum(1.0, np.abs(value)))
         case "power" if node.parameter > 0:
             return x[0] ** float(node.parameter)
         case "einsum":
-            return _contracted(node, *x)
+            return np.maximum(1.0, _contracted(node, *x))  # an empty sum is a number, too
         case "broadcast" | "reshape":
             return MOVES[node.operation](node, x[0], binding)
         case "function" if node.parameter in ("negative", "abs"):
@@ -87,9 +94,57 @@ def majorant(node: Node, x: list[Array], values: list[Array], binding: Binding) 
         case "cumulative":
             return cumulative(node, x[0])
         case "solve" | "determinant" | "cholesky":
-            return MATRIX_MAJORANTS[node.operation](x, values)
+            return np.maximum(1.0, MATRIX_MAJORANTS[node.operation](x, values))
         case _:
-            return np.zeros(1)
+            return np.maximum(1.0, np.abs(value))
+
+
+def roundings_of(node: Node, binding: Binding) -> int:
+    """How many roundings the operation adds to those of its operands, the terms of sums among them.
+
+    An elementary function is one number, however it was computed; powers of two round nothing.
+    """
+    match node.operation:
+        case "add" | "multiply" if node.kind != "real":
+            return 0
+        case "add":
+            return 1
+        case "multiply":
+            return 0 if any(map(is_shift, node.inputs)) else 1
+        case "divide":
+            number = _number(node.inputs[1]) is not None
+            return 0 if is_shift(node.inputs[1]) else 2 if number else 1
+        case "power":
+            k = node.parameter
+            return max(abs(int(k)) - 1, 0) + (k < 0) if k.denominator == 1 else 1
+        case "function":
+            return 0 if node.parameter in ("negative", "abs", "sign") else 1
+        case "einsum":
+            shapes = [tuple(size.at(binding) for size in x.shape) for x in node.inputs]
+            factors = sum(not is_shift(x) for x in node.inputs)
+            return max(terms_of(node, shapes) - 1, 0) + max(factors - 1, 0)
+        case "scatter":
+            return max(math.prod(size.at(binding) for size in node.inputs[1].shape) - 1, 0)
+        case "product":
+            return max(node.inputs[0].shape[node.parameter].at(binding) - 1, 0)
+        case "cumulative":
+            return max(node.inputs[0].shape[node.parameter[0]].at(binding) - 1, 0)
+        case "solve" | "determinant" | "cholesky":
+            return 3 * node.inputs[0].shape[-1].at(binding)
+        case _:
+            return 0
+
+
+def is_shift(node: Node) -> bool:
+    """Whether a node repeats one literal that is a power of two."""
+    number = _number(node)
+    if number is None or number.operation != "constant" or number.parameter.unit != "1":
+        return False
+    factor: Fraction = abs(number.parameter.factor)
+    return factor > 0 and factor.numerator * factor.denominator in _POWERS
+
+
+_POWERS = frozenset(2**k for k in range(1100))
 
 
 # --- bounds ---
@@ -348,7 +403,8 @@ def einsum_bound(node: Node, scale: Array, x: list[Operand], f: FloatFormat, bas
     carried = _carried(node, x)
     upper = np.fmax(sum_of_bounds(base, carried), scale)
     held = f.accumulator(len(x)) if terms > 1 else f
-    relative = gamma(max(terms + len(x) - 2, 0), held)
+    factors = len(x) - sum(map(_is_power_of_two, node.inputs, x))
+    relative = gamma(max(terms - 1, 0) + max(factors - 1, 0), held)
     lost = (1 + relative) * terms * (len(x) - 1) * held.underflow
     bound = sum_of_bounds(carried, relative * upper + lost)
     # A partial sum may overflow where the sum does not; NaN is 0 times infinity.
@@ -383,6 +439,36 @@ def _contracted(node: Node, *x: Array) -> Array:
     if all(most(a) < np.inf for a in x):
         return contracted(node, list(x))
     return np.einsum(equation_of(node), *x)
+
+
+def normwise_bound(
+    node: Node, bound: Array, x: list[Operand], binding: Binding, f: FloatFormat
+) -> Array:
+    """The bound of the largest element, for all; of Strassen's method for products of matrices.
+
+    (6 n^(log2 12) - 5 n) u max|A| max|B| for n a power of two, where the recursion goes down to
+    single numbers (Higham, section 23.2.2, (23.14) with n0 = 1); other shapes are filled up with
+    zeros. Elements that have no bound have none still.
+    """
+    if bound is EXACT:
+        return bound
+    if node.operation == "einsum" and len(x) == 2 and roundings_of(node, binding):
+        sizes = [size.at(binding) for child in node.inputs for size in child.shape]
+        n = 2.0 ** math.ceil(math.log2(max([*sizes, 1])))
+        constant = 6 * n ** math.log2(12) - 5 * n
+        left, right = (np.max(_alike(o.largest), axis=1) for o in x)
+        shape = (-1, *[1] * (bound.ndim - 1))
+        bound = bound + (gamma(constant, f) * left * right).reshape(shape)
+        # Sums of n elements of A and of B are multiplied, and n such products added up.
+        bound = within(bound, (n**3 * left * right).reshape(shape), f.largest)
+    axes = tuple(range(1, bound.ndim))
+    most = np.max(bound, axis=axes, keepdims=True, initial=0.0, where=np.isfinite(bound))
+    return np.where(np.isfinite(bound), most, np.inf)
+
+
+def _alike(x: Array) -> Array:
+    """An array of one row per example, never empty."""
+    return np.concatenate([x.reshape(len(x), -1), np.zeros((len(x), 1))], axis=1)
 
 
 # --- choices --------------------------------------------------------------------------------
@@ -531,19 +617,7 @@ BOUNDS: dict[str, Rule] = {
     "cholesky": cholesky_bound,
 }
 LEAVES = frozenset({"input", "constant", "table", "size"})
-ROUNDING = frozenset(
-    {
-        "add",
-        "multiply",
-        "divide",
-        "power",
-        "function",
-        "einsum",
-        "scatter",
-        "product",
-        "cumulative",
-        "solve",
-        "determinant",
-        "cholesky",
-    }
+SCALING = frozenset({"multiply", "einsum", "divide"})  # where a power of two rounds nothing
+PRODUCTS = frozenset(
+    {"multiply", "divide", "power", "einsum", "product", "solve", "determinant", "cholesky"}
 )

@@ -76,15 +76,19 @@ class Merged:
 
 
 @lru_cache(maxsize=512)
-def merged(formulas: tuple[Formula, ...]) -> Merged:
-    """The steps of several formulas of the same inputs."""
-    return _Merging().all(formulas)
+def merged(formulas: tuple[Formula, ...], *, customary: bool = False) -> Merged:
+    """The steps of several formulas of the same inputs.
+
+    Composites have their stable orders, or all that are `customary`.
+    """
+    return _Merging(customary).all(formulas)
 
 
 class _Merging:
     """Steps found so far, by what they do."""
 
-    def __init__(self) -> None:
+    def __init__(self, customary: bool) -> None:
+        self.customary = customary
         self.steps: list[Step] = []
         self.known: dict[Any, int] = {}
         self.places: dict[Node, int] = {}  # of nodes outside composites
@@ -101,7 +105,8 @@ class _Merging:
             below = tuple(places[child] for child in node.inputs)
             if node.operation == "composite":
                 inner = dict(zip(node.parameter.inputs, below, strict=True))
-                below = self.through(tuple(node.parameter.orders), inner)
+                more = node.parameter.customary if self.customary else ()
+                below = self.through((*node.parameter.orders, *more), inner)
                 what = None
             elif node.operation == "subgradient":
                 what = node  # each is a choice of its own

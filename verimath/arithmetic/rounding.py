@@ -29,15 +29,19 @@ import numpy as np
 from verimath.arithmetic.bounds import (
     BOUNDS,
     LEAVES,
-    ROUNDING,
+    PRODUCTS,
+    SCALING,
     base_of,
     einsum_bound,
-    majorant,
+    is_shift,
+    normwise_bound,
+    reach,
+    roundings_of,
 )
 from verimath.arithmetic.formats import FloatFormat, formats_of
 from verimath.arithmetic.functions import own_float64
 from verimath.arithmetic.merged import Merged, Step, merged
-from verimath.arithmetic.operand import EXACT, Operand, settle
+from verimath.arithmetic.operand import EXACT, Operand, gamma, settle
 from verimath.arithmetic.values import VALUES, Array, equation_of, is_transposition
 from verimath.formula.graph import Formula, Node, topological
 from verimath.shapes import Binding
@@ -61,7 +65,7 @@ def evaluate(
     binding: Binding,
     *,
     dtypes: Iterable[str | FloatFormat] = (),
-    input_roundings: float = 0.0,
+    envelope: bool = False,
     weights: Mapping[Node, Array] | None = None,
 ) -> tuple[Enclosure, ...]:
     """Values and error bounds of the outputs, each with a leading batch axis.
@@ -71,15 +75,16 @@ def evaluate(
     error of the values themselves is that of numpy here. Where a bound can't be given (overflow, a
     denominator that may be zero) it is infinite.
 
-    `input_roundings` = k turns the bounds into an envelope of rearranged evaluations: every input
-    and literal gets a relative error of k u, and every operation rounds relative to its majorant,
-    the same formula of magnitudes without cancellation. However sums and products are multiplied
-    out, no term exceeds the majorant (Higham, section 5.1, on p~(|x|)). No accumulator is assumed
-    there: code that adds one number after another in its own dtype is right, too.
+    `envelope` widens the bounds to those of stable rearrangements. Every number that the formula
+    names, whether input, literal or intermediate result, may be off by as many roundings as lie on
+    the longest way from it to a result; what underflows may be multiplied by every other factor
+    (`bounds.reach`), and where a product or sum of so many factors overflows, there is no bound.
+    No accumulator is assumed there: code that adds one number after another in its own dtype is
+    right, too. docs/bounds.md, "The envelope", derives it.
 
     `weights` are choices of subgradients: arrays for nodes, NaN where nothing is chosen.
     """
-    walk = _walk_of((formula,), binding, tuple(dtypes), input_roundings)
+    walk = _walk_of((formula,), binding, tuple(dtypes), _How(envelope))
     chosen = {walk.graph.places[node]: array for node, array in (weights or {}).items()}
     with np.errstate(all="ignore"):
         (found,) = walk.run(inputs, chosen)
@@ -92,17 +97,31 @@ def evaluate_all(
     binding: Binding,
     *,
     dtypes: Iterable[str | FloatFormat] = (),
-    input_roundings: float = 0.0,
+    envelope: bool = False,
+    normwise: bool = False,
 ) -> tuple[tuple[Enclosure, ...], ...]:
-    """`evaluate` for several formulas of the same inputs, what they share computed once."""
-    walk = _walk_of(formulas, binding, tuple(dtypes), input_roundings)
+    """`evaluate` for several formulas of the same inputs, what they share computed once.
+
+    `normwise` gives every step the bound of its largest element, and matrix products that of
+    Strassen's method: docs/bounds.md, "Error classes".
+    """
+    how = _How(envelope, normwise)
+    walk = _walk_of(formulas, binding, tuple(dtypes), how)
     with np.errstate(all="ignore"):
         return walk.run(inputs, {})
 
 
+@dataclass(frozen=True, slots=True)
+class _How:
+    """Whether bounds are an envelope, and whether they are those of the largest elements."""
+
+    envelope: bool = False
+    normwise: bool = False
+
+
 _POSITIVE = frozenset({"exp", "abs"})  # whose values are magnitudes
 _KEPT = 256  # walks, each with the arrays that depend on sizes alone
-_Given = tuple[tuple[str | FloatFormat, ...], FloatFormat, float]
+_Given = tuple[tuple[str | FloatFormat, ...], FloatFormat, _How]
 _walks: OrderedDict[Any, list[tuple[_Given, "_Walk"]]] = OrderedDict()
 
 
@@ -110,10 +129,10 @@ def _walk_of(
     formulas: tuple[Formula, ...],
     binding: Binding,
     dtypes: tuple[str | FloatFormat, ...],
-    input_roundings: float,
+    how: _How,
 ) -> "_Walk":
     """The walk for these sizes and formats; made once, for constants don't change."""
-    key, given = (formulas, *binding.items()), (dtypes, own_float64(), input_roundings)
+    key, given = (formulas, *binding.items()), (dtypes, own_float64(), how)
     found = _walks.setdefault(key, [])
     for known, walk in found:
         if known == given:
@@ -125,9 +144,9 @@ def _walk_of(
     joint = own.joint(formats[0])
     if joint is not None:
         own, formats = joint, [joint, *formats[1:]]
-    if input_roundings:
+    if how != _How():
         own, formats = own.in_itself, [format_.in_itself for format_ in formats]
-    walk = _Walk(merged(formulas), dict(binding), own, tuple(formats), input_roundings)
+    walk = _Walk(merged(formulas, customary=how.envelope), dict(binding), own, tuple(formats), how)
     found.append((given, walk))
     while len(_walks) > _KEPT:
         _walks.popitem(last=False)
@@ -136,16 +155,16 @@ def _walk_of(
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A step's value, the scale of its roundings (its magnitude, or its majorant), its bounds.
+    """A step's value, a magnitude that is at least the exact one, its bounds format by format.
 
-    `magnitude` is at least the exact one, `bounds` are in the order of the formats.
+    `reach` is as large as rearranged products and sums get (`bounds.reach`); EXACT if nobody asks.
     """
 
     value: Array
-    scale: Array
     magnitude: Array
     error: Array
     bounds: tuple[Array, ...]
+    reach: Array
 
     @property
     def negative(self) -> "_Known":
@@ -156,7 +175,7 @@ class _Known:
     def sharp(self) -> "_Known":
         """The value without any error."""
         bounds = (EXACT,) * len(self.bounds)
-        return _Known(self.value, self.scale, np.abs(self.value), EXACT, bounds)
+        return _Known(self.value, np.abs(self.value), EXACT, bounds, self.reach)
 
     def chosen(self, weights: Array) -> "_Known":
         """With these numbers, which are exact, where they are numbers."""
@@ -166,20 +185,18 @@ class _Known:
             return x if x is EXACT else np.where(free, x, 0.0)
 
         value = np.where(free, self.value, weights)
-        scale = np.where(free, self.scale, np.abs(weights))
         magnitude = np.where(free, self.magnitude, np.abs(weights))
         error = bound(self.error)
         bounds = tuple(error if b is self.error else bound(b) for b in self.bounds)
-        return _Known(value, scale, magnitude, error, bounds)
+        return _Known(value, magnitude, error, bounds, self.reach)
 
     def moved(self, move: Callable[[Array], Array]) -> "_Known":
         """The same elements elsewhere; arrays that are one object stay one."""
         value = move(self.value)
-        scale = move(self.scale)
-        magnitude = scale if self.magnitude is self.scale else move(self.magnitude)
+        magnitude = value if self.magnitude is self.value else move(self.magnitude)
         error = move(self.error)
         bounds = tuple(error if b is self.error else move(b) for b in self.bounds)
-        return _Known(value, scale, magnitude, error, bounds)
+        return _Known(value, magnitude, error, bounds, move(self.reach))
 
 
 class _Walk:
@@ -191,13 +208,14 @@ class _Walk:
         binding: Binding,
         own: FloatFormat,
         formats: tuple[FloatFormat, ...],
-        input_roundings: float,
+        how: _How,
     ) -> None:
         self.graph, self.binding = graph, binding
-        self.own, self.input_roundings = own, input_roundings
+        self.own, self.envelope, self.normwise = own, how.envelope, how.normwise
         self.formats = tuple(own if format_ == own else format_ for format_ in formats)
         self.shapes = [tuple(n.at(binding) for n in step.node.shape) for step in graph.steps]
         self.varying = [(k, step) for k, step in enumerate(graph.steps) if step.varies]
+        self.ahead = _ahead(graph, self.binding) if how.envelope else [0] * len(graph.steps)
         self.fixed: dict[int, _Known] = {}
         with np.errstate(all="ignore"):
             for place, step in enumerate(graph.steps):
@@ -235,7 +253,7 @@ class _Walk:
         """With every axis as long as its node says."""
         shape = self.shapes[place]
 
-        for x in (known.value, known.scale, known.magnitude, known.error, *known.bounds):
+        for x in (known.value, known.magnitude, known.error, *known.bounds):
             if x is not EXACT and x.shape[1:] != shape:
                 return known.moved(lambda x: x if x is EXACT else _repeated(x, shape))
         return known
@@ -265,7 +283,10 @@ class _Walk:
                     below = [self._full(k, x) for k, x in zip(step.below, below, strict=True)]
                 if step.decides:
                     below = [known.sharp for known in below]
-                return self._operation(step.node, below, inputs)
+                if self.envelope and step.node.operation in SCALING:
+                    shifts = map(is_shift, step.node.inputs)
+                    below = [x.sharp if s else x for x, s in zip(below, shifts, strict=True)]
+                return self._operation(place, step.node, below, inputs)
 
     def _broadcast(self, place: int, known: _Known) -> _Known:
         """Leading axes of length 1 are enough; they are repeated where that matters."""
@@ -274,21 +295,24 @@ class _Walk:
             return known
         return known.moved(lambda x: x if x is EXACT else x.reshape((len(x), *lead, *x.shape[1:])))
 
-    def _operation(self, node: Node, below: list[_Known], inputs: Mapping[str, Array]) -> _Known:
+    def _operation(
+        self, place: int, node: Node, below: list[_Known], inputs: Mapping[str, Array]
+    ) -> _Known:
         numbers = [c.value for c in below]
         value = VALUES[node.operation](node, numbers, self.binding, inputs)
         positive = node.operation == "function" and node.parameter in _POSITIVE
-        size = scale = value if positive else np.abs(value)
-        if self.input_roundings:
-            above = majorant(node, [c.scale for c in below], numbers, self.binding)
-            scale = np.fmax(scale, above)
+        size = value if positive else np.abs(value)
+        far = EXACT
+        if self.envelope:
+            far = reach(node, [c.reach for c in below], value, numbers, self.binding)
         base = base_of(node, [c.magnitude for c in below])
         operands = [Operand(c.value, c.error, c.error, c.magnitude) for c in below]
-        error = self._settled(node, size, scale, self.own, None, operands, base)
+        error = self._settled(node, size, size, self.own, None, operands, base)
+        error = self._rearranged(place, node, error, size, far, self.own)
         magnitude = size if error is EXACT else size + error
         bounds: list[Array] = []
         for k, format_ in enumerate(self.formats):
-            if format_ is self.own:
+            if format_ is self.own and not self.normwise:
                 for c in below:
                     if c.bounds[k] is not c.error:
                         break
@@ -296,28 +320,50 @@ class _Walk:
                     bounds.append(error)
                     continue
             operands = [Operand(c.value, c.error, c.bounds[k], c.magnitude) for c in below]
-            bounds.append(self._settled(node, magnitude, scale, format_, error, operands, base))
-        scale = magnitude if scale is size and error is EXACT else scale
-        return _Known(value, scale, magnitude, error, tuple(bounds))
+            bound = self._settled(node, magnitude, size, format_, error, operands, base)
+            bound = self._rearranged(place, node, bound, magnitude, far, format_)
+            if self.normwise:
+                bound = normwise_bound(node, bound, operands, self.binding, format_)
+            bounds.append(bound)
+        return _Known(value, magnitude, error, tuple(bounds), far)
 
     def _settled(
         self,
         node: Node,
         magnitude: Array,
-        scale: Array,
+        size: Array,
         format_: FloatFormat,
         error: Array | None,
         operands: list[Operand],
         base: Array | None,
     ) -> Array:
         if base is not None:
-            bound = einsum_bound(node, scale, operands, format_, base)
+            bound = einsum_bound(node, size, operands, format_, base)
         else:
-            bound = BOUNDS[node.operation](node, scale, operands, self.binding, format_)
-        # Labels and masks are not numbers that a rearrangement could have rounded.
-        if self.input_roundings and node.operation in LEAVES and node.kind == "real":
-            bound = bound + self.input_roundings * format_.roundoff * np.abs(magnitude)
+            bound = BOUNDS[node.operation](node, size, operands, self.binding, format_)
         return settle(bound, magnitude, error, format_)
+
+    def _rearranged(
+        self,
+        place: int,
+        node: Node,
+        bound: Array,
+        magnitude: Array,
+        far: Array,
+        format_: FloatFormat,
+    ) -> Array:
+        """A bound of the envelope: with the roundings that a rearrangement does ahead of its time.
+
+        Labels and masks are not numbers that a rearrangement could have rounded.
+        """
+        if not self.envelope or node.kind != "real":
+            return bound
+        own, ahead = roundings_of(node, self.binding), self.ahead[place]
+        if own or node.operation in LEAVES:
+            bound = bound + gamma(ahead, format_) * (magnitude + bound)
+        if node.operation in PRODUCTS:
+            bound = bound + (own + ahead) * format_.underflow * far
+        return np.where((far <= format_.largest) & ~np.isnan(bound), bound, np.inf)
 
     def _composite(self, orders: list[_Known]) -> _Known:
         """The value by the first order of evaluation, the largest bound over all of them."""
@@ -327,9 +373,20 @@ class _Walk:
         bounds = tuple(
             _largest(list(each)) for each in zip(*(o.bounds for o in orders), strict=True)
         )
-        scale = _largest([order.scale for order in orders])
+        far = _largest([order.reach for order in orders])
         # The value is that of the first order, and so is its error.
-        return _Known(first.value, scale, first.magnitude, first.error, bounds)
+        return _Known(first.value, first.magnitude, first.error, bounds, far)
+
+
+def _ahead(graph: Merged, binding: Binding) -> list[int]:
+    """Per step, the roundings on the longest way from it to a result, its own not among them."""
+    found = [0] * len(graph.steps)
+    for place in range(len(graph.steps) - 1, -1, -1):
+        node = graph.steps[place].node
+        further = found[place] + roundings_of(node, binding)
+        for below in graph.steps[place].below:
+            found[below] = max(found[below], further)
+    return found
 
 
 def _repeated(x: Array, shape: tuple[int, ...]) -> Array:
@@ -364,17 +421,3 @@ def _functions(outputs: tuple[Node, ...]) -> Iterator[str]:
             yield str(node.parameter)
         elif node.operation == "composite":
             yield from _functions(tuple(node.parameter.orders))
-
-
-def rounding_count(formula: Formula) -> int:
-    """How many operations round: the backward-stable reading's p (an upper bound on the depth)."""
-    return _roundings(formula.outputs)
-
-
-def _roundings(outputs: tuple[Node, ...]) -> int:
-    count = 0
-    for node in topological(outputs):
-        if node.operation == "composite":
-            count += max(_roundings((order,)) for order in node.parameter.orders)
-        count += node.operation in ROUNDING
-    return count

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from verimath.arithmetic.rounding import Enclosure, evaluate, rounding_count
+from verimath.arithmetic.rounding import Enclosure, evaluate
 from verimath.behaviour.lab import Extra
 from verimath.formula.derive import push_forward
 from verimath.formula.graph import Formula
@@ -71,7 +71,7 @@ def _parts(
         batch,
         binding,
         dtypes=(_ROOM,),
-        input_roundings=float(rounding_count(formula)),
+        envelope=True,
     )
     return [_part(each) for each in found]
 

@@ -94,6 +94,9 @@ def results(bench: Bench, formula: Bench, examples: Sequence[Example]) -> Iterat
         for example in examples:
             lab = formula.lab(example)
             arrays = lab.put()
-            expected = tuple(overlaps(arrays, lab.call(arrays)))
+            try:
+                expected = tuple(overlaps(arrays, lab.call(arrays)))
+            except NotImplementedError:  # no such kernel in the dtype, so no view either
+                expected = ()
             situation = "writing into one would change the other"
             yield bench.look("aliases", situation, overlapping(expected), example)

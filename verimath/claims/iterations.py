@@ -49,11 +49,13 @@ def _jacobi_error(A: Any, e: Any) -> Any:
 
 
 def _gauss_seidel(A: Any, x: Any, b: Any) -> Any:
-    return _solve(array_namespace(A).tril(A), b - _upper(A) @ x)
+    S = array_namespace(A).tril(A)
+    return _solve(S, b - (A - S) @ x)
 
 
 def _gauss_seidel_error(A: Any, e: Any) -> Any:
-    return -_solve(array_namespace(A).tril(A), _upper(A) @ e)
+    S = array_namespace(A).tril(A)
+    return -_solve(S, (A - S) @ e)
 
 
 jacobi_fixed_point = Claim(

@@ -74,7 +74,8 @@ class Body:
     """What a composite stands for: its value by several formulas of the same inputs.
 
     `definition` is how mathematics writes it, `orders` are the ways in which it may be evaluated
-    stably. `pull_back` and `push_forward` are its own derivative rules, where it has them.
+    stably, `customary` those in wide use that lose digits somewhere. `pull_back` and `push_forward`
+    are its own derivative rules, where it has them.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Body:
     inputs: tuple[Node, ...]
     definition: Node
     orders: tuple[Node, ...]
+    customary: tuple[Node, ...] = ()
     pull_back: PullBack | None = None
     push_forward: PushForward | None = None
     tex: str = ""

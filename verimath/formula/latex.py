@@ -7,6 +7,7 @@ repeated over a shape is printed as the number, a vector of ones as a bold one. 
 printed by name, so a step reads in the formula's own words.
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -209,6 +210,8 @@ def _other_tex(node: Node, x: list[_Tex]) -> _Tex:
         case "logical":
             sides = [side.at_least(_PRODUCT) for side in x]
             return _Tex(f" {_LOGIC[node.parameter]} ".join(sides), _SUM)
+        case "where" if _triangle(node) is not None:
+            return _Tex(rf"{_triangle(node)}\left({x[1].text}\right)", _SCRIPTED)
         case "where":
             rows = rf"{x[1].text} & {x[0].text} \\ {x[2].text} & \text{{else}}"
             return _Tex(rf"\begin{{cases}} {rows} \end{{cases}}")
@@ -234,6 +237,40 @@ def _other_tex(node: Node, x: list[_Tex]) -> _Tex:
         case name:
             call = _CALLS[name] + _axis_tex(node)
             return _Tex(rf"{call}\left({x[0].text}\right)", _SCRIPTED)
+
+
+def _triangle(node: Node) -> str | None:
+    """The lower or upper triangle, if that is what a choice between a matrix and zero takes."""
+    mask, _, other = node.inputs
+    nothing = _plain(other)
+    if mask.operation != "compare" or mask.parameter != "less_equal":
+        return None
+    if nothing.operation != "constant" or nothing.parameter != Constant(Fraction(0)):
+        return None
+    first, second = (_band_side(side) for side in mask.inputs)
+    if first is None or second is None or first[0] == second[0]:
+        return None
+    # Columns up to the row's number are below the diagonal, those from it on above.
+    name, (_, offset) = ("tril", second) if first[0] == "column" else ("triu", first)
+    if (first if name == "tril" else second)[1]:
+        return None
+    below = f"_{{{offset}}}" if offset else ""
+    return rf"\operatorname{{{name}}}{below}"
+
+
+def _band_side(node: Node) -> tuple[str, Fraction] | None:
+    """Whether a comparison's side counts rows or columns, and from which number on."""
+    inner = node.inputs[0] if node.operation == "broadcast" else node
+    if len(node.shape) != 2 or not inner.shape:
+        return None
+    which = "row" if len(inner.shape) == 2 and inner.shape[1] == ONE else "column"
+    counted, offset = _plain(inner), Fraction(0)
+    if counted.operation == "add":
+        counted, more = (_plain(x) for x in counted.inputs)
+        if more.operation != "constant" or not more.parameter.is_rational:
+            return None
+        offset = more.parameter.factor
+    return (which, offset) if counted.operation == "index" else None
 
 
 def _axis_tex(node: Node) -> str:
@@ -719,7 +756,11 @@ def _operand(x: Node, names: Mapping[Node, str]) -> tuple[_Tex, _Factors]:
 
 
 def _transposed(x: _Tex) -> str:
-    return rf"{x.at_least(_ATOM)}^\top"
+    single = _TRANSPOSED_SYMBOL.fullmatch(x.text)
+    return single[1] if single else rf"{x.at_least(_ATOM)}^\top"
+
+
+_TRANSPOSED_SYMBOL = re.compile(r"(\w(?:_\{\w+\})?)\^\\top")
 
 
 def _canonical(node: Node) -> tuple[list[str], str]:

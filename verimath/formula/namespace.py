@@ -475,11 +475,12 @@ def traced_composite(
         inputs=tuple(formal),
         definition=definition,
         orders=tuple(body(order) for order in composite.orders),
+        customary=tuple(body(order) for order in composite.customary),
         pull_back=None if composite.reverse is None else pull_back,
         push_forward=None if composite.forward is None else push_forward,
         tex=composite.tex,
     )
-    for order in made.orders:
+    for order in (*made.orders, *made.customary):
         if order.shape != definition.shape:
             raise refused(f"an order of `{composite.name}` has shape {shape_text(order.shape)}")
     return apply(op.composite, made, *operands)

@@ -17,6 +17,7 @@ from verimath.claim import (
     Claim,
     Derivative,
     Equal,
+    ErrorClass,
     Function,
     Hessian,
     Jacobian,
@@ -49,6 +50,7 @@ class Way:
     stateful: bool = False  # declared: it remembers earlier calls
     random: Seeder | None = None  # declared: seeds what it draws from
     derived: Derived = "gradient"
+    error_class: ErrorClass = "componentwise"  # declared, by it or by its claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +112,9 @@ def declared_ways(
     *,
     side: Literal["reference", "candidate"],
     derived: Derived = "gradient",
+    error_class: ErrorClass = "componentwise",
 ) -> list[Way]:
-    """The ways of routes that a claim declares or a caller brings."""
+    """The ways of routes that a claim declares or a caller brings, with the claim's error class."""
     ways: list[Way] = []
     for route in routes:
         way = Way(
@@ -123,6 +126,7 @@ def declared_ways(
             stateful=route.stateful,
             random=route.random,
             derived=derived,
+            error_class=route.error_class or error_class,
         )
         if route.kind == "numeric":
             ways.append(way)
@@ -139,7 +143,9 @@ def ways_of(claim: Claim) -> tuple[Way, ...]:
     Raises ClaimError if a route of the claim bears the name of an implied one.
     """
     implied, derived = implied_ways(claim), derived_by(claim.statement)
-    declared = declared_ways(claim.routes, side="reference", derived=derived)
+    declared = declared_ways(
+        claim.routes, side="reference", derived=derived, error_class=claim.error_class
+    )
     clash = {way.name for way in implied} & {way.name for way in declared}
     if clash:
         raise ClaimError(f"claim {claim.id!r}: every such claim has a route {min(clash)!r} already")

@@ -22,8 +22,8 @@ from verimath.errors import ClaimError
 from verimath.formula.literals import read_literal
 
 Objects = NDArray[np.object_]
-# Lambdified expressions run at this many bits: their own rounding is nowhere near float64's.
-_PRECISION = 256
+# Lambdified expressions run at this many bits: log(1 + x) keeps float64's digits for the least x.
+_PRECISION = 1152
 
 _FUNCTIONS: dict[str, Any] = {
     "negative": lambda x: -x,
@@ -596,20 +596,33 @@ def numeric_value(
 
     NaN where the expression has no real value, as at a division by zero.
     """
-    with mpmath.workprec(_PRECISION):
-        arguments = [
-            mpmath.mpf(float(x)) for name in lambdified.order for x in inputs[name].ravel()
-        ]
-        try:
-            flat = [_real(x) for x in lambdified.run(*arguments)]
-        except (ZeroDivisionError, ValueError):
-            flat = [_alone(lambdified, element, arguments) for element in lambdified.elements]
+    # As sympy writes it the value may cancel, exp(x) - 1 at a tiny x, so bits are added until eight
+    # times as many change nothing.
+    flat = _run_at(_PRECISION, lambdified, inputs)
+    for precision in (8 * _PRECISION, 64 * _PRECISION):
+        before, flat = flat, _run_at(precision, lambdified, inputs)
+        if np.array_equal(before, flat, equal_nan=True):
+            break
     results: list[NDArray[np.float64]] = []
     for shape in lambdified.shapes:
         size = int(np.prod(shape, dtype=np.int64))
         results.append(np.asarray(flat[:size], dtype=np.float64).reshape(shape))
         flat = flat[size:]
     return tuple(results)
+
+
+def _run_at(
+    precision: int, lambdified: Lambdified, inputs: Mapping[str, NDArray[Any]]
+) -> list[float]:
+    """Every element's value at so many bits."""
+    with mpmath.workprec(precision):
+        arguments = [
+            mpmath.mpf(float(x)) for name in lambdified.order for x in inputs[name].ravel()
+        ]
+        try:
+            return [_real(x) for x in lambdified.run(*arguments)]
+        except (ZeroDivisionError, ValueError):
+            return [_alone(lambdified, element, arguments) for element in lambdified.elements]
 
 
 def _real(value: Any) -> float:
