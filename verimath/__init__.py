@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         unit_vectors,
         well_conditioned,
     )
+    from verimath.rechecking.checking import Recheck, recheck
     from verimath.recurrences import induction
     from verimath.report.record import Proof, Report, Status, Verdict, read_report
 
@@ -76,6 +77,7 @@ _HOMES = {
         "VerificationError",
         "VerimathError",
     ),
+    "verimath.rechecking.checking": ("Recheck", "recheck"),
     "verimath.recurrences": ("induction",),
     "verimath.inputs": (
         "positive",
@@ -138,6 +140,8 @@ __all__ = [  # noqa: RUF022 - in the order of the documentation
     "check",
     "verify",
     "prove",
+    "recheck",
+    "Recheck",
     "Report",
     "Proof",
     "Verdict",

@@ -182,6 +182,28 @@ def prove(
 
 
 @app.command
+def recheck(report: Path, /) -> int:
+    """Check the certificates in a report.json with a program of its own.
+
+    Exit codes: 0 all of them hold · 1 one doesn't, and why · 2 no report · 4 nothing to check.
+
+    Parameters
+    ----------
+    report
+        A report.json.
+    """
+    from verimath.rechecking.checking import recheck as check_again
+    from verimath.rechecking.text import recheck_text
+    from verimath.report.record import read_report
+
+    results = check_again(read_report(report))
+    print(recheck_text(results))
+    if any(result.holds is False for result in results):
+        return 1
+    return 0 if any(result.holds for result in results) else 4
+
+
+@app.command
 def render(
     report: Path, /, *, out: Annotated[Path | None, Parameter(name=["-o", "--out"])] = None
 ) -> int:
