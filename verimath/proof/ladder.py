@@ -109,11 +109,11 @@ def climb(prepared: Prepared, bindings: Sequence[Binding], *, seed: int = 0) -> 
 
 
 def _identity(prepared: Prepared) -> Identity:
-    """Both sides of a statement that has two."""
-    assert prepared.claimed is not None  # asked before
+    """Both sides of a statement; one that has a single side is its own other."""
+    other = prepared.reference if prepared.claimed is None else prepared.claimed
     return Identity(
         left=prepared.reference.outputs,
-        right=prepared.claimed.outputs,
+        right=other.outputs,
         inputs=prepared.claim.domain.inputs,
         shapes={name: node.shape for name, node in prepared.primal.inputs.items()},
         allowed=prepared.allows,
@@ -134,9 +134,10 @@ def _bounded(prepared: Prepared) -> Proof:
     except (NotExpressibleError, UndecidedError) as error:
         return Proof(label="none", finding=f"undecided: {error}")
     shapes = (binding_text({}),)
-    if beyond is None:
-        return Proof(label="exact_at_shapes", shapes=shapes)
-    return Proof(label="refuted", shapes=shapes, finding=f"{beyond}, beyond {bound}")
+    if beyond is not None:
+        return Proof(label="refuted", shapes=shapes, finding=f"{beyond}, beyond {bound}")
+    certificate = certify.of_bound(_identity(prepared), outputs, bound.factor)
+    return Proof(label="exact_at_shapes", shapes=shapes, certificate=(certificate,))
 
 
 def _beyond(outputs: Sequence[Node], point: Point, bound: Constant) -> str | None:
