@@ -178,20 +178,18 @@ def _climb(
     here = everywhere
     if not here.equal and bindings:
         here = at_sizes(identity, bindings, seed=seed)
+    if not here.equal:
+        # What a field can't say (some law of logarithms, huge sizes) is looked at in balls.
+        witness = refute(identity, seed=seed)
+        if witness is not None:
+            return _refuted(identity, witness, derived)
     written = _rewritten(identity, derived)
-    # What a field can't say (some law of logarithms, huge sizes) is looked at in balls.
-    if written.proved and (here.equal or refute(identity, seed=seed) is None):
+    if written.proved:
         return _derivation(identity, written, here, derived, named)
     if here.equal:
         label: ProofLabel = "all_shapes_randomised" if everywhere.equal else "exact_at_shapes"
         reason = None if everywhere.equal else everywhere.reason
         return _evaluated(identity, here, derived, label if named else "exact_at_shapes", reason)
-    witness = refute(identity, seed=seed)
-    if witness is not None and written.proved:
-        finding = "a contradiction within verimath (please report it): derived, and refuted"
-        return Proof(label="none", finding=finding)
-    if witness is not None:
-        return _refuted(identity, witness, derived)
     return Proof(label="none", finding=f"undecided: {everywhere.reason}; {written.reason}")
 
 
