@@ -47,7 +47,7 @@ def test_wrt_may_be_several_names():
         ({"title": None}, "the title is missing"),
         ({"source": ""}, "the source is missing"),
         ({"domain": "n d"}, r"domain='n d'; wanted Domain\(x=reals\(\"n d\"\)\)"),
-        ({"statement": total}, "wanted Gradient, Equal or AtMost"),
+        ({"statement": total}, "wanted Gradient, Jacobian, Hessian, Equal or AtMost"),
         ({"statement": Gradient(of=total, wrt="x", equals=2)}, "has to be a function"),
         ({"statement": Equal(left=total, right=None)}, "has to be a function"),
         ({"mutants": {"m": 1}}, "every formula and mutant has to be a function"),
@@ -65,7 +65,7 @@ def test_wrt_may_be_several_names():
         ({"routes": [numeric("a", total), numeric("a", total)]}, "two routes have the same name"),
         (
             {"statement": Equal(left=total, right=total), "routes": [autograd("a", total)]},
-            "an autograd route needs a Gradient statement",
+            "an autograd route needs a Gradient, Jacobian or Hessian",
         ),
         ({"expected": "fails"}, "expected='fails'; wanted 'holds' or 'refuted'"),
         ({"repaired": "other"}, "repaired= belongs to a claim with expected='refuted'"),

@@ -95,7 +95,7 @@ def test_values_and_gradients_are_torchs(name, seed, n, d):
 
     formula = trace(total, dict.fromkeys(values, (N, D)))
     batch = {key: x[None] for key, x in values.items()}
-    found = evaluate(derive(formula, tuple(values)).gradients, batch, {"n": n, "d": d})
+    found = evaluate(derive(formula, tuple(values)).derivatives, batch, {"n": n, "d": d})
     torch.sum(torch.sin(want)).backward()
     for got, tensor in zip(found, tensors, strict=True):
         np.testing.assert_allclose(got.value[0], tensor.grad.numpy(), rtol=1e-7, atol=1e-9)
@@ -133,7 +133,7 @@ def test_every_rule_is_the_derivative_of_the_definition(name, seed, n, d):
     sizes = {"n": n, "d": d}
     generator = np.random.default_rng(seed)
     batch = {"x": generator.normal(size=(1, n, d)), "t": generator.normal(size=(1, n, d))}
-    for make in (lambda f: derive(f, ("x",)).gradients, lambda f: push_forward(f, "x", "t")):
+    for make in (lambda f: derive(f, ("x",)).derivatives, lambda f: push_forward(f, "x", "t")):
         (by_rule,), (by_definition,) = (evaluate(make(f), batch, sizes) for f in (formula, plain))
         np.testing.assert_allclose(by_rule.value, by_definition.value, rtol=1e-10, atol=1e-12)
     for order in node.parameter.orders:
@@ -196,3 +196,12 @@ def test_a_stable_softmax_passes_and_one_that_overflows_does_not():
 def test_erf_of_what_is_no_array_is_refused():
     with pytest.raises(UsageError, match="erf of a Tensor"):
         composites.erf(torch.ones(2))
+
+
+@pytest.mark.parametrize("x", [-800.0, -30.0, -1.0, -0.0, 0.0, 1.0, 30.0, 800.0])
+def test_softplus_has_torchs_second_derivative_everywhere(x):
+    """At zero, too, where kinks that cancel in a stable formula have second derivatives of 0."""
+    place = torch.tensor(x, dtype=torch.float64)
+    found = torch.autograd.functional.hessian(composites.softplus, place)
+    slope = float(torch.sigmoid(place) * torch.sigmoid(-place))
+    assert float(found) == pytest.approx(slope, rel=1e-3 if abs(x) > 20 else 1e-14)

@@ -164,7 +164,7 @@ def test_at_most_wants_the_formula_itself():
         (
             Gradient(of=lambda x: x, wrt="x", equals=lambda x: x),
             "claim 'c': formula `<lambda>` has shape (n, d); a gradient needs a 0-d result "
-            "(sum or average it, or state the claim for one output)",
+            "(sum or average it, or state its Jacobian)",
         ),
     ],
 )

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from verimath._engine import check, prove, verify
-    from verimath.claim import AtMost, Claim, Equal, Gradient, Route, autograd, numeric
+    from verimath.claim import (
+        AtMost,
+        Claim,
+        Equal,
+        Gradient,
+        Hessian,
+        Jacobian,
+        Route,
+        autograd,
+        numeric,
+    )
     from verimath.domain import Domain, given, reals
     from verimath.errors import (
         ClaimError,
@@ -39,13 +49,25 @@ if TYPE_CHECKING:
         unit_vectors,
         well_conditioned,
     )
+    from verimath.rechecking.checking import Recheck, recheck
+    from verimath.recurrences import induction
     from verimath.report.record import Proof, Report, Status, Verdict, read_report
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "verimath._engine": ("check", "prove", "verify"),
-    "verimath.claim": ("AtMost", "Claim", "Equal", "Gradient", "Route", "autograd", "numeric"),
+    "verimath.claim": (
+        "AtMost",
+        "Claim",
+        "Equal",
+        "Gradient",
+        "Hessian",
+        "Jacobian",
+        "Route",
+        "autograd",
+        "numeric",
+    ),
     "verimath.domain": ("Domain", "given", "reals"),
     "verimath.errors": (
         "ClaimError",
@@ -55,6 +77,8 @@ _HOMES = {
         "VerificationError",
         "VerimathError",
     ),
+    "verimath.rechecking.checking": ("Recheck", "recheck"),
+    "verimath.recurrences": ("induction",),
     "verimath.inputs": (
         "positive",
         "nonzero",
@@ -105,14 +129,19 @@ __all__ = [  # noqa: RUF022 - in the order of the documentation
     "orthogonal",
     "triangular",
     "Gradient",
+    "Jacobian",
+    "Hessian",
     "Equal",
     "AtMost",
+    "induction",
     "Route",
     "numeric",
     "autograd",
     "check",
     "verify",
     "prove",
+    "recheck",
+    "Recheck",
     "Report",
     "Proof",
     "Verdict",

@@ -15,7 +15,7 @@ from verimath.backends import Backend, Fetched, select_backends
 from verimath.behaviour.checks import Behaviour, applies_to
 from verimath.behaviour.lab import Fault
 from verimath.behaviour.repeats import fault_of_two
-from verimath.claim import AtMost, Claim, Equal, Gradient, Route
+from verimath.claim import AtMost, Claim, Derivative, Equal, Route
 from verimath.domain import Domain
 from verimath.dtypes import own_dtype
 from verimath.examples import (
@@ -47,7 +47,7 @@ from verimath.report.record import (
 from verimath.report.text import PHRASES
 from verimath.reproduce import script
 from verimath.residual import residuals
-from verimath.routes import Cell, Way, cells, declared_ways, symbolic, ways_of
+from verimath.routes import Cell, Way, cells, declared_ways, derived_by, symbolic, ways_of
 from verimath.routes.execute import execute
 from verimath.shapes import Binding
 from verimath.shrink import shrink
@@ -66,7 +66,8 @@ _LAID = {
 _LARGEST_SHOWN = 200  # elements
 _MUTANT_DTYPES = ("float64", "float32", "float16")
 _POWER_BATCHES = 12  # how many batches the detection floor is taken from
-_LARGEST_FORWARD = 320  # elements to differentiate by, each with a direction of its own
+_LARGEST_FORWARD = 320  # elements to differentiate (by), each with a direction of its own
+_LARGEST_RESULT = 10_000  # elements of what a claim speaks of, as a Jacobian has many
 _NONE = np.zeros(0)
 _EXPLICIT_SHAPES = 3  # shapes per rank at which the symbolic comparison is made
 
@@ -119,7 +120,12 @@ class ClaimRun:
         self.prepared = {ranks: prepare(claim, dict(ranks)) for ranks in rank_choices(claim.domain)}
         self.ways = (
             *ways_of(claim),
-            *declared_ways(candidates, side="candidate", error_class=claim.error_class),
+            *declared_ways(
+                candidates,
+                side="candidate",
+                derived=derived_by(claim.statement),
+                error_class=claim.error_class,
+            ),
         )
         self.batches = draw_examples(
             self.domain, self._admissible, count=options.examples, entropy=options.seed
@@ -163,7 +169,8 @@ class ClaimRun:
         )
 
     def _admissible(self, plan: Plan) -> bool:
-        return self.prepared[plan.ranks].allows(dict(plan.sizes))
+        prepared, sizes = self.prepared[plan.ranks], dict(plan.sizes)
+        return prepared.allows(sizes) and prepared.elements(sizes) <= _LARGEST_RESULT
 
     def _of(self, batch: Batch | Example) -> Prepared:
         return self.prepared[tuple(batch.ranks.items())]
@@ -228,6 +235,8 @@ class ClaimRun:
 
     def _too_large(self, cell: Cell, batch: Batch) -> bool:
         """Whether a way has too many symbols, or directions, at these sizes."""
+        if cell.way.kind == "reverse":
+            return self._of(batch).rows(batch.sizes) > _LARGEST_FORWARD
         if cell.way.kind == "forward":
             return sum(batch.inputs[name][0].size for name in self._wrt) > _LARGEST_FORWARD
         return cell.way.kind == "sympy" and not self._explicit(batch)
@@ -343,7 +352,7 @@ class ClaimRun:
     @property
     def _wrt(self) -> tuple[str, ...]:
         statement = self.claim.statement
-        return statement.wrt_names if isinstance(statement, Gradient) else ()
+        return statement.wrt_names if isinstance(statement, Derivative) else ()
 
     def _failing(
         self, cell: Cell, example: Example, tally: _Tally, behaviour: Behaviour | None
@@ -470,9 +479,9 @@ class ClaimRun:
         statement = self.claim.statement
         number = finding.output if finding else 0
         match statement:
-            case Gradient() if cell.way.kind != "value":
-                return f"gradient in {statement.wrt_names[number]}"
-            case Gradient():
+            case Derivative() if cell.way.kind != "value":
+                return f"{statement.noun} in {statement.wrt_names[number]}"
+            case Derivative():
                 return "value"
             case Equal():
                 return f"result {number + 1}" if number else "result"

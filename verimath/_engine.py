@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from verimath._claim_run import ClaimRun, Options
 from verimath.backends import get_backend, select_backends
-from verimath.claim import Claim, Function, Gradient, Route, numeric
+from verimath.claim import Claim, Derivative, Function, Route, numeric
 from verimath.dtypes import DTYPES
 from verimath.environment import environment
 from verimath.errors import UsageError, VerificationError
@@ -128,10 +128,10 @@ def _as_routes(
     for candidate in candidates:
         if isinstance(candidate, Route):
             route = candidate
-            if route.kind == "autograd" and not isinstance(claim.statement, Gradient):
+            if route.kind == "autograd" and not isinstance(claim.statement, Derivative):
                 raise UsageError(
                     f"candidate {route.name!r} is an autograd route, but {claim.id} claims no "
-                    "gradient; pass a function, or numeric(name, function)"
+                    "derivative; pass a function, or numeric(name, function)"
                 )
         elif isinstance(candidate, type) or not callable(candidate):
             raise UsageError(

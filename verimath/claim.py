@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from verimath.domain import Domain
 from verimath.errors import ClaimError
@@ -24,11 +24,10 @@ _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
 
 
 @dataclass(frozen=True, slots=True)
-class Gradient:
-    """The gradient of the scalar formula `of` in input `wrt` is `equals`.
+class Derivative:
+    """What `Gradient`, `Jacobian` and `Hessian` have in common: a derivative of `of` in `wrt`."""
 
-    `wrt` may be several names; `equals` then returns as many arrays, each of its input's shape.
-    """
+    noun: ClassVar[str] = "derivative"
 
     of: Function
     wrt: str | tuple[str, ...]
@@ -41,11 +40,48 @@ class Gradient:
 
 
 @dataclass(frozen=True, slots=True)
+class Gradient(Derivative):
+    """The gradient of the scalar formula `of` in input `wrt` is `equals`.
+
+    `wrt` may be several names; `equals` then returns as many arrays, each of its input's shape.
+    """
+
+    noun = "gradient"
+
+
+@dataclass(frozen=True, slots=True)
+class Jacobian(Derivative):
+    """The Jacobian of the formula `of`, of any shape, in input `wrt` is `equals`.
+
+    Element [i, j] is the derivative of element i of `of` in element j of `wrt`, where i and j stand
+    for as many indices as there are axes: the shape is that of `of` followed by that of `wrt`.
+    `wrt` may be several names; `equals` then returns as many arrays.
+    """
+
+    noun = "Jacobian"
+
+
+@dataclass(frozen=True, slots=True)
+class Hessian(Derivative):
+    """The Hessian of the scalar formula `of` in the one input `wrt` is `equals`.
+
+    Element [i, j] is the second derivative in elements i and j of `wrt`: the shape is that of `wrt`
+    twice, one after the other.
+    """
+
+    noun = "Hessian"
+
+
+@dataclass(frozen=True, slots=True)
 class Equal:
-    """Formulas `left` and `right` have equal values everywhere on the domain."""
+    """Formulas `left` and `right` have equal values everywhere on the domain.
+
+    `by_induction` marks what `verimath.induction` makes: two equalities, a start and a step.
+    """
 
     left: Function
     right: Function
+    by_induction: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +92,7 @@ class AtMost:
     bound: float
 
 
-Statement = Gradient | Equal | AtMost
+Statement = Gradient | Jacobian | Hessian | Equal | AtMost
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +143,9 @@ def autograd(
     random: Seeder | None = None,
     error_class: ErrorClass | None = None,
 ) -> Route:
-    """Torch code of the function whose gradient is claimed, such as a custom autograd.Function.
+    """Torch code of the function whose derivative is claimed, such as a custom autograd.Function.
 
-    Its value, its reverse-mode gradient and its forward-mode gradient are judged, each as a route.
+    Its value, its reverse-mode and its forward-mode derivative are judged, each as a route.
     An `nn.Module` is copied to the dtype and device at hand first. `stateful`, `random` and
     `error_class` are as in `numeric`.
 
@@ -188,8 +224,8 @@ def _problem(claim: Claim) -> str:
             return f"the {name} is missing"
     if not isinstance(claim.domain, Domain):
         return f'domain={claim.domain!r}; wanted Domain(x=reals("n d"))'
-    if not isinstance(statement, Gradient | Equal | AtMost):
-        return f"statement={statement!r}; wanted Gradient, Equal or AtMost"
+    if not isinstance(statement, Gradient | Jacobian | Hessian | Equal | AtMost):
+        return f"statement={statement!r}; wanted Gradient, Jacobian, Hessian, Equal or AtMost"
     functions = [
         getattr(statement, n) for n in ("of", "equals", "left", "right") if hasattr(statement, n)
     ]
@@ -197,7 +233,7 @@ def _problem(claim: Claim) -> str:
         return f"mutants={claim.mutants!r}; wanted {{name: function}}"
     if not all(callable(f) for f in (*functions, *claim.mutants.values())):
         return "every formula and mutant has to be a function"
-    if isinstance(statement, Gradient):
+    if isinstance(statement, Derivative):
         if not isinstance(statement.wrt, str | tuple | list):
             return f"wrt={statement.wrt!r}; wanted the name of an input, or several"
         missing = [name for name in statement.wrt_names if name not in claim.domain.inputs]
@@ -205,6 +241,11 @@ def _problem(claim: Claim) -> str:
             return f"wrt={statement.wrt!r}, but the inputs are {', '.join(claim.domain.inputs)}"
         if len(set(statement.wrt_names)) < len(statement.wrt_names):
             return f"wrt={statement.wrt!r} names an input twice"
+        fixed = [n for n in statement.wrt_names if claim.domain.inputs[n].kind != "real"]
+        if fixed:
+            return f"wrt={statement.wrt!r}, but {fixed[0]} holds no real numbers"
+        if isinstance(statement, Hessian) and len(statement.wrt_names) > 1:
+            return f"wrt={statement.wrt!r}; a Hessian is in one input"
     if isinstance(statement, AtMost) and not (
         isinstance(statement.bound, int | float) and 0 <= statement.bound < float("inf")
     ):
@@ -219,9 +260,9 @@ def _problem(claim: Claim) -> str:
     if len(set(names)) < len(names):
         return "two routes have the same name"
     if any(route.kind == "autograd" for route in claim.routes) and not isinstance(
-        statement, Gradient
+        statement, Derivative
     ):
-        return "an autograd route needs a Gradient statement"
+        return "an autograd route needs a Gradient, Jacobian or Hessian statement"
     if claim.error_class not in ERROR_CLASSES:
         return f"error_class={claim.error_class!r}; wanted one of {ERROR_CLASSES}"
     if claim.expected not in ("holds", "refuted"):

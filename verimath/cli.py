@@ -50,9 +50,11 @@ def verify(
     Parameters
     ----------
     claims
-        Ids of claims, or Python files that define some; the whole catalogue if none is given.
+        Ids of claims, or Python files that define some; the claims of the lecture if none is given
+        (about a minute).
     all_
-        The whole catalogue, beside what is named.
+        The whole catalogue, beside what is named: the lecture, calculus, losses, layers, matrices,
+        iterations and algebra (several minutes), and what is installed.
     backend
         numpy, torch-cpu, torch-cuda, several with commas, or all (the default: what isn't there is
         listed as skipped; asked for by name it is an error).
@@ -65,9 +67,9 @@ def verify(
     out
         The folder to write to.
     """
-    from verimath.catalogue import all_claims, find_claims
+    from verimath.catalogue import all_claims, find_claims, lecture_claims
 
-    chosen = find_claims(claims or ())
+    chosen = find_claims(claims) if claims else {} if all_ else lecture_claims()
     if all_:
         chosen = {**all_claims(), **chosen}
     _require_writable(out)
@@ -98,7 +100,7 @@ def list_(*, json_: Annotated[bool, Parameter(name="--json", negative=())] = Fal
     json_
         As JSON: id, title, source, expected and domain of each.
     """
-    from verimath.catalogue import all_claims
+    from verimath.catalogue import all_claims, lecture_claims
 
     claims = all_claims().values()
     if json_:
@@ -115,10 +117,18 @@ def list_(*, json_: Annotated[bool, Parameter(name="--json", negative=())] = Fal
         print(json.dumps(rows, indent=2, ensure_ascii=False))
         return 0
     width = max(len(claim.id) for claim in claims)
-    for claim in claims:
-        mark = " " if claim.expected == "holds" else "✗"
-        print(f"{claim.id:<{width}}  {mark} {claim.title}")
-    print("\n✗ is a false claim, which has to be refuted.")
+    lecture = lecture_claims()
+    groups = {
+        "Of the lecture, checked by `verimath verify`:": lecture.values(),
+        "Beside it, checked by name or with --all:": [c for c in claims if c.id not in lecture],
+    }
+    for heading, members in groups.items():
+        print(f"{heading}\n")
+        for claim in members:
+            mark = " " if claim.expected == "holds" else "✗"
+            print(f"{claim.id:<{width}}  {mark} {claim.title}")
+        print()
+    print("✗ is a false claim, which has to be refuted.")
     return 0
 
 
@@ -169,6 +179,28 @@ def prove(
         refuted, undecided = proof.label == "refuted", proof.label in ("none", "sampled")
         codes.append(4 if undecided else int(refuted != (claim.expected == "refuted")))
     return 1 if 1 in codes else max(codes)
+
+
+@app.command
+def recheck(report: Path, /) -> int:
+    """Check the certificates in a report.json with a program of its own.
+
+    Exit codes: 0 all of them hold · 1 one doesn't, and why · 2 no report · 4 nothing to check.
+
+    Parameters
+    ----------
+    report
+        A report.json.
+    """
+    from verimath.rechecking.checking import recheck as check_again
+    from verimath.rechecking.text import recheck_text
+    from verimath.report.record import read_report
+
+    results = check_again(read_report(report))
+    print(recheck_text(results))
+    if any(result.holds is False for result in results):
+        return 1
+    return 0 if any(result.holds for result in results) else 4
 
 
 @app.command

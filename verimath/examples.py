@@ -187,7 +187,8 @@ def draw_examples(
     def allowed(plan: Plan) -> bool:
         return admissible(plan) and domain.satisfiable(dict(plan.ranks), dict(plan.sizes))
 
-    found = dict.fromkeys(plan for plan in covering_plans(domain, entropy) if allowed(plan))
+    covering = covering_plans(domain, entropy, allowed=allowed)
+    found = dict.fromkeys(plan for plan in covering if allowed(plan))
     # The covering set may be as many as are asked for: some are drawn all the same.
     drawn = min(sum(plan.count for plan in found), count - count // _DRAWN)
 

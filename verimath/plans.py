@@ -6,7 +6,7 @@ usual blocks is met in every run and not by luck. Extreme magnitudes are in a fe
 numbers may overflow nothing can be judged.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 
@@ -145,8 +145,10 @@ def _specials(names: tuple[str, ...]) -> st.SearchStrategy[tuple[tuple[int, str]
     return st.one_of(none, none, none, some.map(tuple))
 
 
-def covering_plans(domain: Domain, entropy: int = 0) -> Iterator[Plan]:
-    """Plans that every run includes.
+def covering_plans(
+    domain: Domain, entropy: int = 0, *, allowed: Callable[[Plan], bool] = lambda _: True
+) -> Iterator[Plan]:
+    """Plans that every run includes; `allowed` says which size beyond a block is not too large.
 
     All sizes 1, all 2, all different (ascending, and falling from the largest), each name at 1 and
     at 0, at every choice of ranks; then, at different sizes, each layout, form, special value and
@@ -187,7 +189,7 @@ def covering_plans(domain: Domain, entropy: int = 0) -> Iterator[Plan]:
         # Position i is in example i: each special value comes alone.
         few = tuple(enumerate(names[start : start + MOST_SPECIALS]))
         yield _plan(usual, sizes, "eighths", entropy + start, count=len(few), specials=few)
-    yield from _block_plans(domain, choices, entropy)
+    yield from _block_plans(domain, choices, entropy, allowed)
 
 
 def _covering_sizes(names: tuple[str, ...]) -> list[dict[str, int]]:
@@ -206,7 +208,12 @@ def _kinds_met(shapes: list[tuple[int, int, dict[str, int], dict[str, int]]]) ->
     return next((k for k in range(len(_USUAL)) if k not in met), len(_USUAL))
 
 
-def _block_plans(domain: Domain, choices: list[dict[str, int]], entropy: int) -> Iterator[Plan]:
+def _block_plans(
+    domain: Domain,
+    choices: list[dict[str, int]],
+    entropy: int,
+    allowed: Callable[[Plan], bool],
+) -> Iterator[Plan]:
     """One plan per dimension name, where it first occurs, with the others small."""
     done: set[str] = set()
     for ranks in choices:
@@ -218,8 +225,9 @@ def _block_plans(domain: Domain, choices: list[dict[str, int]], entropy: int) ->
             others = {other: 2 + i % 2 for i, other in enumerate(names)}
             for block in BLOCKS:
                 sizes = {**others, name: block}
-                if _largest(domain, ranks, sizes) <= _LARGEST_BLOCK:
-                    yield _plan(ranks, sizes, "uniform", entropy, count=2, form="tail")
+                plan = _plan(ranks, sizes, "uniform", entropy, count=2, form="tail")
+                if _largest(domain, ranks, sizes) <= _LARGEST_BLOCK and allowed(plan):
+                    yield plan
                     break
 
 

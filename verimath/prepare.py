@@ -24,11 +24,12 @@ from verimath.arithmetic.rounding import (
     evaluate_all,
     functions_of,
 )
-from verimath.claim import AtMost, Claim, Equal, Gradient
+from verimath.claim import AtMost, Claim, Derivative, Equal, Hessian, Jacobian
 from verimath.domain import Domain
 from verimath.errors import ClaimError, FormulaError
-from verimath.formula.derive import Derivation, derive, push_forward
+from verimath.formula.derive import Derivation, derive, gradients, push_forward
 from verimath.formula.graph import Formula, Kind, Node, topological
+from verimath.formula.jacobian import hessian, jacobian
 from verimath.formula.trace import trace as trace_formula
 from verimath.routes import Cell
 from verimath.shapes import Binding, Size, shape_text
@@ -44,7 +45,8 @@ class Prepared:
     """The graphs of a claim at fixed ranks.
 
     `reference` gives what is wanted, `claimed` the other side of the statement (None where there is
-    none), `forward` the directional derivative per differentiated input.
+    none), `forward` the directional derivative per differentiated input, of the primal formula or,
+    for a Hessian, of its gradient.
     """
 
     claim: Claim
@@ -120,10 +122,28 @@ class Prepared:
         """What bounds of this claim need of a format: equal for libraries that differ elsewhere."""
         return format_.for_functions(self._functions)
 
+    def elements(self, binding: Binding) -> int:
+        """How many elements the claim speaks of."""
+        return sum(_count(output, binding) for output in self.reference.outputs)
+
+    def rows(self, binding: Binding) -> int:
+        """How many elements are differentiated: 1 for a gradient, those of it for a Hessian."""
+        formula = next(iter(self.forward.values()))
+        return _count(formula.outputs[0], binding)
+
     def largest_matrix(self, binding: Binding) -> int:
         """The size of the largest matrix that is solved with or factored; 0 if none is."""
         found = (n for n in self._nodes if n.operation in ("solve", "determinant", "cholesky"))
         return max((node.inputs[0].shape[-1].at(binding) for node in found), default=0)
+
+    @cached_property
+    def nesting(self) -> int:
+        """How deep inverses and determinants are inside each other; at least 1."""
+        depths: dict[Node, int] = {}
+        for node in topological(tuple(o for f in (self.primal, *self.orders) for o in f.outputs)):
+            deepest = max((depths[x] for x in node.inputs), default=0)
+            depths[node] = deepest + (node.operation in ("solve", "determinant", "cholesky"))
+        return max(1, *depths.values())
 
     def allows(self, binding: Binding) -> bool:
         """Whether the claim speaks of these sizes.
@@ -142,6 +162,10 @@ class Prepared:
                 return False
         # The value of an empty denominator array is no obstacle, a zero in it is.
         return all(bool(np.all(e.value != 0)) for e in evaluate_sizes(self._divisors, binding))
+
+
+def _count(node: Node, binding: Binding) -> int:
+    return math.prod(size.at(binding) for size in node.shape)
 
 
 def _depends_on_sizes(node: Node) -> bool:
@@ -182,13 +206,14 @@ def _prepare(claim: Claim, ranks: Mapping[str, int]) -> Prepared:
     trace = partial(trace_formula, kinds=kinds)
     statement = claim.statement
     match statement:
-        case Gradient():
+        case Derivative():
             primal = trace(statement.of, shapes)
-            derivation = derive(primal, statement.wrt_names)
+            derivation = _derivation(statement, primal)
             claimed = trace(statement.equals, shapes)
-            _same_shapes(derivation.gradients, claimed, "the gradient", "the closed form")
-            forward = {name: push_forward(primal, name, _TANGENT) for name in derivation.wrt}
-            reference = derivation.gradients
+            reference = derivation.derivatives
+            _same_shapes(reference, claimed, f"the {statement.noun}", "the closed form")
+            once = gradients(primal, derivation.wrt) if isinstance(statement, Hessian) else primal
+            forward = {name: push_forward(once, name, _TANGENT) for name in derivation.wrt}
             return Prepared(claim, ranks, primal, reference, claimed, derivation, forward)
         case Equal():
             left, right = trace(statement.left, shapes), trace(statement.right, shapes)
@@ -197,6 +222,16 @@ def _prepare(claim: Claim, ranks: Mapping[str, int]) -> Prepared:
         case AtMost():
             formula = trace(statement.of, shapes)
             return Prepared(claim, ranks, formula, formula, None, None, {})
+
+
+def _derivation(statement: Derivative, primal: Formula) -> Derivation:
+    match statement:
+        case Jacobian():
+            return jacobian(primal, statement.wrt_names)
+        case Hessian():
+            return hessian(primal, statement.wrt_names)
+        case _:
+            return derive(primal, statement.wrt_names)
 
 
 def _same_shapes(one: Formula, other: Formula, what: str, which: str) -> None:
@@ -395,13 +430,16 @@ def _forward_bounds(
     bounds: list[Array] = []
     for name, formula in prepared.forward.items():
         count, *shape = batch[name].shape
+        of = [size.at(binding) for size in formula.outputs[0].shape]
         directions = int(np.prod(shape, dtype=np.int64))
         if not directions:
-            bounds.append(np.zeros((count, *shape)))
+            bounds.append(np.zeros((count, *of, *shape)))
             continue
         basis = np.tile(np.eye(directions), (count, 1)).reshape((count * directions, *shape))
         repeated = {key: np.repeat(values, directions, axis=0) for key, values in batch.items()}
         (found,) = evaluate(formula, {**repeated, _TANGENT: basis}, binding, dtypes=(format_,))
-        bound = np.broadcast_to(found.bounds[format_.name], (count * directions,))
-        bounds.append(bound.reshape((count, *shape)))
+        bound = np.broadcast_to(found.bounds[format_.name], (count * directions, *of))
+        # The elements of the input come last.
+        moved = np.moveaxis(bound.reshape((count, directions, *of)), 1, -1)
+        bounds.append(moved.reshape((count, *of, *shape)))
     return bounds

@@ -14,7 +14,7 @@ from verimath.claim import Function, Seeder
 from verimath.layouts import placement
 from verimath.packing import pack
 from verimath.prepare import Want
-from verimath.routes import Cell
+from verimath.routes import Cell, Derived
 
 _HEADER = '''"""{title}
 
@@ -126,17 +126,37 @@ _CHANGED = """    for name, array in arrays.items():
             wrong.append(f"input {{name}} was changed in place")
 """
 
+# Minus two instead of one: code that ignores its cotangent would not show.
 _REVERSE = """    wrt = {wrt}
     leaves = {{name: x.detach().requires_grad_(name in wrt) for name, x in arrays.items()}}
     value = function(*leaves.values())
     leaves = [leaves[name] for name in wrt]
-    assert value.ndim == 0, f"a gradient needs a 0-d tensor, not shape {{tuple(value.shape)}}"
-    got = [torch.zeros_like(leaf) for leaf in leaves]
+{scalar}{derive}"""
+
+_SCALAR = """{indent}shape = tuple(value.shape)
+{indent}assert value.ndim == 0, f"a gradient needs a 0-d tensor, not shape {{shape}}"
+"""
+
+_GRADIENT = """    got = [torch.zeros_like(leaf) for leaf in leaves]
     if value.requires_grad:
-        # Minus two instead of one: code that ignores its cotangent would not show.
         seed = torch.full_like(value, -2.0)
-        got = torch.autograd.grad(value, leaves, seed, materialize_grads=True)
+        got = torch.autograd.grad(value, leaves, seed, materialize_grads=True{again})
         got = [gradient / -2.0 for gradient in got]
+"""
+
+_OF_THE_GRADIENT = """    (value,) = got
+"""
+
+_ROWS = """    rows = []
+    for index in range(value.numel() if value.requires_grad else 0):
+        seed = torch.zeros_like(value, memory_format=torch.contiguous_format)
+        seed.view(-1)[index] = -2.0
+        row = torch.autograd.grad(value, leaves, seed, retain_graph=True, materialize_grads=True)
+        rows.append([gradient / -2.0 for gradient in row])
+    got = [value.new_zeros(value.shape + leaf.shape) for leaf in leaves]
+    if rows:
+        columns = [torch.stack(column) for column in zip(*rows)]
+        got = [column.reshape(like.shape) for column, like in zip(columns, got)]
 """
 
 _FORWARD = """    from torch.autograd import forward_ad
@@ -148,13 +168,20 @@ _FORWARD = """    from torch.autograd import forward_ad
             direction = torch.zeros_like(arrays[name], memory_format=torch.contiguous_format)
             direction.view(-1)[index] = -2.0
             with forward_ad.dual_level():
-                dual = forward_ad.make_dual(arrays[name].detach().clone(), direction)
+                source = arrays[name].detach().clone(){graph}
+                dual = forward_ad.make_dual(source, direction)
                 value = function(*({{**arrays, name: dual}}.values()))
-                assert value.ndim == 0, f"wanted a 0-d tensor, not shape {{tuple(value.shape)}}"
-                slope = forward_ad.unpack_dual(value).tangent
-                slopes.append(torch.zeros_like(value) if slope is None else slope / -2.0)
-        like = torch.zeros_like(arrays[name])
-        got.append(torch.stack(slopes).reshape(like.shape) if slopes else like)
+{scalar}{gradient}                slope = forward_ad.unpack_dual(value).tangent
+                slope = torch.zeros_like(value) if slope is None else slope / -2.0
+                slopes.append(slope.detach())
+        like = arrays[name].new_zeros({shape} + tuple(arrays[name].shape))
+        got.append(torch.stack(slopes, dim=-1).reshape(like.shape) if slopes else like)
+"""
+
+_FORWARD_GRADIENT = """                seed = torch.full_like(value, -2.0)
+                value = torch.autograd.grad(
+                    value, dual, seed, create_graph=True, materialize_grads=True
+                )[0] / -2.0
 """
 
 # Formulas are written against the array API standard; this is how they run on tensors.
@@ -294,11 +321,38 @@ def call_lines(cell: Cell, wrt: Sequence[str]) -> str:
     """Lines that make `got`, a list of results, of `function` and `arrays`."""
     match cell.way.kind:
         case "reverse":
-            return _REVERSE.format(wrt=list(wrt))
+            return _reverse_lines(cell.way.derived, wrt)
         case "forward":
-            return _FORWARD.format(wrt=list(wrt))
+            return _forward_lines(cell.way.derived, wrt)
         case _:
             return _CALL
+
+
+def _reverse_lines(derived: Derived, wrt: Sequence[str]) -> str:
+    scalar = _SCALAR.format(indent="    ")
+    match derived:
+        case "gradient":
+            derive = _GRADIENT.format(again="")
+        case "jacobian":
+            scalar, derive = "", _ROWS
+        case "hessian":
+            derive = _GRADIENT.format(again=", create_graph=True") + _OF_THE_GRADIENT + _ROWS
+    return _REVERSE.format(wrt=list(wrt), scalar=scalar, derive=derive)
+
+
+def _forward_lines(derived: Derived, wrt: Sequence[str]) -> str:
+    shapes = {
+        "gradient": "()",
+        "jacobian": "tuple(function(*arrays.values()).shape)",
+        "hessian": "tuple(arrays[name].shape)",
+    }
+    return _FORWARD.format(
+        wrt=list(wrt),
+        graph=".requires_grad_()" if derived == "hessian" else "",
+        scalar="" if derived == "jacobian" else _SCALAR.format(indent=" " * 16),
+        gradient=_FORWARD_GRADIENT if derived == "hessian" else "",
+        shape=shapes[derived],
+    )
 
 
 def inputs_text(inputs: Mapping[str, NDArray[Any]]) -> str:

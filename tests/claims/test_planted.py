@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from verimath import Claim, Status, Verdict, check, numeric
-from verimath.catalogue import all_claims
+from verimath.catalogue import lecture_claims
 
 # The right gradients, written once more by a third hand, and what a missing 1/n multiplies by.
 
@@ -99,7 +99,7 @@ def planted(name: str) -> dict[str, Callable[..., Any]]:
 @cache
 def verdicts_of(name: str) -> dict[tuple[str, str], Verdict]:
     """Verdicts by candidate and dtype: the right implementation and every planted one."""
-    claim: Claim = all_claims()[name]
+    claim: Claim = lecture_claims()[name]
     routes = [numeric(plant, function) for plant, function in planted(name).items()]
     report = check(claim, *routes, numeric("right", RIGHT[name]), backend="numpy", examples=20)
     return {(v.route, v.dtype): v for v in report.claims[0].verdicts}
@@ -113,7 +113,7 @@ def test_every_gradient_claim_that_holds_has_plants():
 
     gradients = {
         id_
-        for id_, claim in all_claims().items()
+        for id_, claim in lecture_claims().items()
         if isinstance(claim.statement, Gradient) and claim.expected == "holds"
     }
     assert gradients == set(RIGHT)

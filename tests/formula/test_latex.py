@@ -76,7 +76,8 @@ class Reader:
 
     def product(self):
         factors = [self.scripted()]
-        ends = {"+", "-", r"\odot", "}", ",", "/", r"\right)", r"\right\rangle", r"\right]", None}
+        ends = {"+", "-", r"\odot", "}", ",", "/", r"\right)", r"\right|", r"\right]", None}
+        ends.add(r"\right\rangle")
         while self.peek() not in ends:
             factors.append(self.scripted())
         # Matrix products associate; numbers commute with everything.
@@ -104,6 +105,8 @@ class Reader:
                 exponent = self.number()
                 self.take("}")
                 matrix = np.ndim(value) == 2 and min(value.shape) > 1
+                if matrix and exponent == -1 and not elementwise:
+                    return np.linalg.inv(value)
                 assert elementwise == matrix or not matrix, "a power of a matrix"
                 value = value**exponent
             assert self.peek() != "^", "two superscripts"
@@ -148,7 +151,23 @@ class Reader:
             self.take()
             return np.exp(self.group())
         if token in (r"\sin", r"\cos", r"\tanh", r"\log"):
-            return getattr(np, token[1:])(self.parenthesised())
+            inner = self.parenthesised() if self.peek() == r"\left(" else self.atom()
+            return getattr(np, token[1:])(inner)
+        if token == r"\left|":
+            value = np.abs(self.sum())
+            self.take(r"\right|")
+            return value
+        if token == r"\det":
+            return float(np.linalg.det(self.parenthesised()))
+        if token == r"\sigma":
+            return 1 / (1 + np.exp(-self.parenthesised()))
+        if token == r"\max":
+            self.take(r"\left(")
+            first = self.sum()
+            self.take(",")
+            largest = np.maximum(first, self.sum())
+            self.take(r"\right)")
+            return largest
         if token == r"\left\langle":
             left = self.sum()
             self.take(",")
@@ -161,11 +180,22 @@ class Reader:
                 raise Unreadable  # broadcast, reshape and axes of arrays of three and more axes
             value = self.parenthesised()
             assert value is not ONES
-            operations = {"sum": np.sum, "mean": np.mean, "tr": np.trace, "size": np.size}
-            if name == "diag":
-                return np.diagonal(value)[:, None]
+            operations = {
+                "sum": np.sum,
+                "mean": np.mean,
+                "tr": np.trace,
+                "size": np.size,
+                "softmax": softmax,
+                "logsumexp": lambda x: float(np.log(np.sum(np.exp(x)))),
+                "softplus": lambda x: np.log1p(np.exp(x)),
+                "sgn": np.sign,
+                "tril": np.tril,
+                "triu": np.triu,
+            }
+            if name == "diag":  # of a column, the matrix with that diagonal
+                return np.diagflat(value) if value.shape[1] == 1 else np.diagonal(value)[:, None]
             return operations[name](value)
-        if token in (r"\left[", r"\sum", r"\mathbf{I}"):
+        if token in (r"\left[", r"\sum", r"\mathbf{I}", r"\begin"):
             raise Unreadable  # index notation, or an identity of a size from elsewhere
         if self.peek() == "_":
             raise Unreadable
@@ -174,6 +204,12 @@ class Reader:
 
 class Unreadable(Exception):
     """Notation that this reader leaves out."""
+
+
+def softmax(x):
+    """Of a column, or of each row."""
+    e = np.exp(x)
+    return e / e.sum(axis=0 if x.shape[1] == 1 else 1, keepdims=True)
 
 
 def collapsed(value):
@@ -261,7 +297,7 @@ def test_a_gradient_reads_as_what_it_computes(programs, data, seed):
     tensors = [torch.tensor(x, requires_grad=True) for x in values.values()]
     wanted = torch.autograd.grad(program(*tensors), tensors, materialize_grads=True)
     for name, want in zip(values, wanted, strict=True):
-        tex = formula_tex(derive(program.formula, (name,)).gradients)
+        tex = formula_tex(derive(program.formula, (name,)).derivatives)
         assert_reads_as(tex, want.numpy(), values, program.binding)
 
 
@@ -402,10 +438,12 @@ def test_the_catalogues_formulas_read_as_what_they_compute(claim):
     generator = np.random.default_rng(0)
     names = sorted({n for x in prepared.primal.inputs.values() for s in x.shape for n in s.names})
     sizes = {name: 2 + i for i, name in enumerate(names)}
-    values = {
-        name: generator.uniform(-1, 1, tuple(s.at(sizes) for s in node.shape))
-        for name, node in prepared.primal.inputs.items()
-    }
+    values: dict[str, np.ndarray] = {}
+    for name, node in prepared.primal.inputs.items():
+        low, high = claim.domain.inputs[name].limits("float64")
+        low = max(low, -1.0)
+        high = min(high, low + 2.0)
+        values[name] = generator.uniform(low, high, tuple(s.at(sizes) for s in node.shape))
     function = getattr(claim.statement, "of", None) or claim.statement.left
     tex = formula_tex(prepared.primal)
     if "pmatrix" not in tex and len(prepared.primal.outputs) == 1:
@@ -476,6 +514,36 @@ def test_bounds_are_printed_in_full(bound, tex):
     primal = trace(lambda x: x, {"x": (N,)})
     wanted = rf"\left|x\right| \le {tex}"
     assert statement_tex(AtMost(of=lambda x: x, bound=bound), primal, None) == wanted
+
+
+@pytest.mark.parametrize(
+    ("function", "tex"),
+    [
+        (lambda xp, x: xp.tril(x), r"\operatorname{tril}\left(x\right)"),
+        (lambda xp, x: xp.triu(x), r"\operatorname{triu}\left(x\right)"),
+        (lambda xp, x: xp.tril(x, k=-1), r"\operatorname{tril}_{-1}\left(x\right)"),
+        (lambda xp, x: xp.triu(x, k=1) @ x, r"\operatorname{triu}_{1}\left(x\right) x"),
+        (
+            lambda xp, x: xp.eye(3) * xp.linalg.diagonal(x),
+            r"\operatorname{diag}\left(\operatorname{diag}\left(x\right)\right)",
+        ),
+    ],
+)
+def test_triangles_and_diagonals_have_names(function, tex):
+    n = Size.of(3)
+    formula = trace(lambda x: function(array_namespace(x), x), {"x": (n, n)})
+    assert formula_tex(formula).replace(" ", "") == tex.replace(" ", "")
+
+
+def test_other_choices_are_written_out():
+    def function(x):
+        xp = array_namespace(x)
+        row, column = xp.arange(3)[:, None], xp.arange(3)
+        return xp.where(column < row, x, 0) + xp.where(column <= row, x, 1)
+
+    tex = formula_tex(trace(function, {"x": (Size.of(3), Size.of(3))}))
+    assert "tril" not in tex
+    assert tex.count("cases") == 4
 
 
 def test_the_reader_can_fail():

@@ -9,7 +9,7 @@ from verimath.arithmetic import bounds, symbolic, values
 from verimath.arithmetic.formats import documented
 from verimath.composites import softmax
 from verimath.errors import FormulaError
-from verimath.formula import derive
+from verimath.formula import batching, derive
 from verimath.formula import operations as op
 from verimath.formula.graph import Formula, Subscripts
 from verimath.formula.latex import formula_tex
@@ -106,6 +106,7 @@ BY_THE_WALK = {"composite", "broadcast", "reshape", "einsum"}
 def test_every_operation_has_a_rule_of_every_kind(operation):
     assert (operation in derive.REVERSE) is (operation not in LEAVES)
     assert (operation in derive.FORWARD) is (operation not in LEAVES)
+    assert (operation in batching.RULES) is (operation not in LEAVES)
     assert operation in values.VALUES
     # `rounding` moves bounds as it moves numbers, and opens composites; sums share their base.
     assert (operation in bounds.BOUNDS) is (operation not in BY_THE_WALK)
@@ -115,7 +116,7 @@ def test_every_operation_has_a_rule_of_every_kind(operation):
 
 def test_there_are_no_rules_for_what_does_not_exist():
     known = set(op.OPERATIONS)
-    for rules in (derive.REVERSE, derive.FORWARD, values.VALUES, bounds.BOUNDS):
+    for rules in (derive.REVERSE, derive.FORWARD, batching.RULES, values.VALUES, bounds.BOUNDS):
         assert set(rules) <= known
     assert set(symbolic._RULES) <= known
 

@@ -16,7 +16,7 @@ import flint
 from verimath.arithmetic.exact import Numbers, UndecidedError
 from verimath.formula.literals import Constant
 
-PRECISIONS = (64, 128, 256, 512, 1024, 2048)  # bits
+PRECISIONS = (256, 512, 1024, 2048)  # bits
 Decided = TypeVar("Decided")
 
 
@@ -63,7 +63,14 @@ def _sign(value: Any) -> int:
     raise UndecidedError(f"the sign of {value}")
 
 
-BALLS = Numbers(_of_fraction, _of_constant, _function, _power, _sign)
+def _whole(value: Any) -> int:
+    found = value.unique_fmpz()
+    if found is None:
+        raise UndecidedError(f"which whole number {value} is")
+    return int(found)
+
+
+BALLS = Numbers(_of_fraction, _of_constant, _function, _power, _sign, _whole)
 
 
 def decided(question: Callable[[], Decided]) -> Decided:

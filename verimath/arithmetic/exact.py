@@ -28,7 +28,7 @@ class Numbers:
     """What a number system has to know: its constants, functions, powers, and signs.
 
     `sign` is 1 or -1; it raises UndecidedError for zero, where a step has no value, and for a
-    number whose sign isn't known.
+    number whose sign isn't known. `whole` gives back the whole number that something is.
     """
 
     of_fraction: Callable[[Fraction], Any]
@@ -36,6 +36,7 @@ class Numbers:
     function: Callable[[str, Any], Any]
     power: Callable[[Any, Fraction], Any]
     sign: Callable[[Any], int]
+    whole: Callable[[Any], int]
 
     def array(self, values: Any) -> Objects:
         """Nested sequences of whole numbers and fractions as an array of these numbers."""
@@ -126,13 +127,13 @@ def _where(node: Node, x: list[Objects], numbers: Numbers) -> Objects:
     return _each(lambda mask, a, b: a if mask == 1 else b, *x)
 
 
-def _places(x: Objects) -> Any:
-    return _each(int, x).astype(np.int64)
+def _places(x: Objects, numbers: Numbers) -> Any:
+    return _each(numbers.whole, x).astype(np.int64)
 
 
 def _scatter(node: Node, x: list[Objects], binding: Binding, numbers: Numbers) -> Objects:
     found = np.full(_shape(node, binding), numbers.of_fraction(Fraction(0)), dtype=object)
-    np.add.at(found, (*(slice(None),) * node.parameter, _places(x[1])), x[0])
+    np.add.at(found, (*(slice(None),) * node.parameter, _places(x[1], numbers)), x[0])
     return found
 
 
@@ -176,7 +177,7 @@ def _eliminated(a: Objects, b: Objects, numbers: Numbers) -> tuple[Objects, Any]
         rows[k] = rows[k] / rows[k, k]
         for i in range(n):
             if i != k:
-                rows[i] = rows[i] - rows[i, k] * rows[k]
+                rows[i] = rows[i] - rows[k] * rows[i, k]
     return rows[:, n:], determinant
 
 
@@ -243,7 +244,7 @@ _RULES: dict[str, Rule] = {
     ),
     "logical": lambda node, x, binding, q: _logical(node, x, q),
     "where": lambda node, x, binding, q: _where(node, x, q),
-    "gather": lambda node, x, binding, q: np.take(x[0], _places(x[1]), axis=node.parameter),
+    "gather": lambda node, x, binding, q: np.take(x[0], _places(x[1], q), axis=node.parameter),
     "scatter": _scatter,
     "concatenate": lambda node, x, binding, q: np.concatenate(x, axis=node.parameter),
     "product": lambda node, x, binding, q: _product(node, x[0], q),

@@ -13,7 +13,7 @@ unknowns are alike at every size: what `verimath.proof.sizes` needs.
 
 import itertools
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -25,7 +25,7 @@ import numpy as np
 from verimath.arithmetic import residues as gf
 from verimath.arithmetic.residues import DegenerateError, Objects, Residues
 from verimath.errors import NotExpressibleError
-from verimath.formula.core import rational
+from verimath.formula.core import multiple, rational
 from verimath.formula.graph import Node, Subscripts, topological
 from verimath.formula.literals import Constant
 from verimath.shapes import Binding, Size
@@ -81,7 +81,8 @@ class Evaluation:
         # Arguments that were found equal at these sizes, though they are written differently.
         self.merged: list[tuple[Node | None, Node]] = []
         self._known: dict[Node, Values] = {}
-        self._applied: dict[tuple[str, Node, Fraction], Values] = {}
+        self._exponentials: dict[tuple[str, Node, Fraction], Values] = {}
+        self._applied: dict[tuple[str, Node], Values] = {}
         self._classes: dict[tuple[str, tuple[Size, ...]], list[_Class]] = {}
         self._elements: list[dict[tuple[str, int, int], tuple[int, int]]] = [
             {} for _ in point.bindings
@@ -190,29 +191,27 @@ class Evaluation:
     def _exponential(self, name: str, x: Node, times: Fraction) -> Values:
         """exp(times x), by the sums and rational multiples that x is written with."""
         key = (name, x, times)
-        if key not in self._applied:
-            self._applied[key] = self._exponential_by_law(name, x, times)
-        return self._applied[key]
+        if key not in self._exponentials:
+            self._exponentials[key] = self._exponential_by_law(name, x, times)
+        return self._exponentials[key]
 
     def _exponential_by_law(self, name: str, x: Node, times: Fraction) -> Values:
-        if not times:
-            return [gf.residues(v.prime, np.ones(v.shape, object)) for v in self._value(x)]
+        found = [gf.residues(v.prime, np.ones(v.shape, object)) for v in self._value(x)]
+        for factor, term in _terms(x, times):
+            if factor:
+                part = self._exponential_of_term(name, term, factor)
+                found = [gf.multiply(u, v) for u, v in zip(found, part, strict=True)]
+        return found
+
+    def _exponential_of_term(self, name: str, x: Node, times: Fraction) -> Values:
         if _is_move(x):
             inner = self._exponential(name, x.inputs[0], times)
             return self._placed(x, [inner, *(self._value(other) for other in x.inputs[1:])])
-        if x.operation == "add":
-            a, b = (self._exponential(name, part, times) for part in x.inputs)
-            return [gf.multiply(u, v) for u, v in zip(a, b, strict=True)]
-        if x.operation == "function" and x.parameter == "negative":
-            return self._exponential(name, x.inputs[0], -times)
-        for factor, other in _rational_factors(x):
-            return self._exponential(name, other, times * factor)
         number = rational(x)
         if number is not None and name == "exp":
             return self._exponential_of_one(number * times)
-        atoms = self._applied_to(name, x)
         power = self._whole(times)
-        return [gf.power(v, power) for v in atoms]
+        return [gf.power(v, power) for v in self._applied_to(name, x)]
 
     def _whole(self, exponent: Fraction) -> int:
         """An exponent in units of the finest one that occurs."""
@@ -272,7 +271,7 @@ class Evaluation:
 
     def _applied_to(self, name: str, x: Node) -> Values:
         """The unknown values of a function of x, moved to where the elements of x came from."""
-        key = (name, x, Fraction(1))
+        key = (name, x)
         if key in self._applied:
             return self._applied[key]
         if _is_move(x) and not name.startswith("share"):
@@ -475,18 +474,20 @@ def _factors(value: Fraction) -> list[tuple[int, int]]:
     return found
 
 
-def _rational_factors(x: Node) -> Iterable[tuple[Fraction, Node]]:
-    """The ways to read a node as a rational number times another node."""
-    if x.operation == "multiply":
-        a, b = x.inputs
-        for one, other in ((a, b), (b, a)):
-            number = rational(one)
-            if number is not None:
-                yield number, other
-    if x.operation == "divide":
-        number = rational(x.inputs[1])
-        if number:
-            yield 1 / number, x.inputs[0]
+def _terms(x: Node, times: Fraction) -> Iterator[tuple[Fraction, Node]]:
+    """A node as a sum of rational multiples of others of its shape."""
+    todo = [(times, x)]
+    while todo:
+        factor, node = todo.pop()
+        number, other = multiple(node)
+        if node.operation == "add":
+            todo += [(factor, part) for part in node.inputs]
+        elif node.operation == "function" and node.parameter == "negative":
+            todo.append((-factor, node.inputs[0]))
+        elif other is not node:
+            todo.append((factor * number, other))
+        else:
+            yield factor, node
 
 
 def _is_move(node: Node) -> bool:
@@ -574,7 +575,14 @@ _COMPARISONS: dict[str, Callable[[Objects, Objects], Any]] = {
 
 
 def _compare(node: Node, x: list[Residues], binding: Binding, prime: int) -> Residues:
-    return Residues(prime, np.asarray(_COMPARISONS[node.parameter](x[0].re, x[1].re) * 1, object))
+    found = _COMPARISONS[node.parameter](_whole(x[0]), _whole(x[1]))
+    return Residues(prime, np.asarray(found * 1, object))
+
+
+def _whole(x: Residues) -> Objects:
+    """The small whole numbers, of either sign, that residues stand for."""
+    half = x.prime // 2
+    return np.asarray((x.re + half) % x.prime - half, object)
 
 
 def _logical(node: Node, x: list[Residues], binding: Binding, prime: int) -> Residues:
@@ -594,7 +602,7 @@ def _where(node: Node, x: list[Residues], binding: Binding, prime: int) -> Resid
 
 
 def _places(x: Residues) -> Any:
-    return x.re.astype(np.int64)
+    return _whole(x).astype(np.int64)
 
 
 def _gather(node: Node, x: list[Residues], binding: Binding, prime: int) -> Residues:

@@ -50,4 +50,6 @@ def _sign(value: Any) -> int:
     return 1 if value > 0 else -1
 
 
-RATIONALS = Numbers(_of_fraction, _of_constant, _function, _power, _sign)
+RATIONALS = Numbers(
+    _of_fraction, _of_constant, _function, _power, _sign, lambda value: int(value.p)
+)

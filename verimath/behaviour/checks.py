@@ -19,7 +19,7 @@ from verimath.behaviour.lab import Bench, Fault
 from verimath.behaviour.layouts import layouts
 from verimath.behaviour.repeats import Pair, repeats, right_before, unsteady
 from verimath.behaviour.script import script
-from verimath.claim import AtMost, Claim, Equal, Gradient
+from verimath.claim import AtMost, Claim, Derivative, Equal, Gradient
 from verimath.examples import Batch, Example, batch_of
 from verimath.judge import Judgement, judge, judge_bound
 from verimath.prepare import Prepared, Want, wanted_by
@@ -94,7 +94,7 @@ class Behaviour:
         self._claim, self._cell, self._prepared = claim, cell, prepared
         self._choice = choose(batches, cell.way)
         statement = claim.statement
-        self._wrt = statement.wrt_names if isinstance(statement, Gradient) else ()
+        self._wrt = statement.wrt_names if isinstance(statement, Derivative) else ()
         self._wants: dict[Example, tuple[Want, ...]] = {}
         self._bench = self._bench_of(cell)
 
@@ -155,8 +155,11 @@ class Behaviour:
     def _formula(self) -> Bench:
         """The claimed formula on the same backend."""
         match self._claim.statement:
-            case Gradient(equals=formula) | Equal(right=formula) | AtMost(of=formula):
-                way = Way("claimed", "formula", formula, ("numpy", "torch"), standard=True)
+            case Derivative() as statement:
+                formula = statement.equals
+            case Equal(right=formula) | AtMost(of=formula):
+                pass
+        way = Way("claimed", "formula", formula, ("numpy", "torch"), standard=True)
         return self._bench_of(replace(self._cell, way=way))
 
     def _faults(self) -> Iterator[Fault | None]:
@@ -164,7 +167,9 @@ class Behaviour:
         yield from memory.inputs(bench, choice.examples)
         yield from memory.results(bench, self._formula(), choice.examples)
         yield from layouts(bench, self._claim.domain, choice.examples)
-        if self._cell.backend.library == "torch":
+        # What is asked of a backward is asked where there is one: of a gradient.
+        once = self._cell.way.kind == "value" or isinstance(self._claim.statement, Gradient)
+        if self._cell.backend.library == "torch" and once:
             from verimath.behaviour.modes import modes
 
             for example in choice.examples:

@@ -1,10 +1,11 @@
-"""Networks: the multilayer perceptron that collapses."""
+"""Networks: the multilayer perceptron, with matrix products, and without activations."""
 
 from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace
 
-from verimath import Claim, Domain, Equal, numeric, reals
+from verimath import Claim, Domain, Equal, composites, numeric, reals
 
 _DEPTHS = range(1, 7)
 
@@ -51,3 +52,50 @@ def _collapse(depth: int) -> Claim:
 
 
 mlp_collapse = [_collapse(depth) for depth in _DEPTHS]
+
+
+# --- matrix products, not elementwise ones ----------------------------------------------------
+
+
+def _network(X: Any, W1: Any, b1: Any, W2: Any, b2: Any) -> Any:
+    return composites.relu(X @ W1 + b1) @ W2 + b2
+
+
+def _bordered(X: Any, W1: Any, b1: Any, W2: Any, b2: Any) -> Any:
+    """The biases as one row more of the weights, which a column of ones multiplies."""
+    xp = array_namespace(X)
+    one = xp.ones((X.shape[0], 1), dtype=X.dtype, device=X.device)
+    H = composites.relu(xp.concat([X, one], axis=1) @ xp.concat([W1, b1[None, :]], axis=0))
+    return xp.concat([H, one], axis=1) @ xp.concat([W2, b2[None, :]], axis=0)
+
+
+relu_network = Claim(
+    id="relu-network-as-matrix-products",
+    title="The layers of a network are matrix products, the biases one row more of the weights",
+    source="lecture, L-71, repaired",
+    domain=Domain(X=reals("n d"), W1=reals("d h"), b1=reals("h"), W2=reals("h o"), b2=reals("o")),
+    statement=Equal(left=_network, right=_bordered),
+    mutants={
+        "no activation": lambda X, W1, b1, W2, b2: (X @ W1 + b1) @ W2 + b2,
+        "activated twice": lambda X, W1, b1, W2, b2: composites.relu(_network(X, W1, b1, W2, b2)),
+        "the bias after the activation": lambda X, W1, b1, W2, b2: (
+            (composites.relu(X @ W1) + b1) @ W2 + b2
+        ),
+        "the mean for the sum": lambda X, W1, b1, W2, b2: (
+            composites.relu(X @ W1 + b1) @ W2 / W2.shape[0] + b2
+        ),
+    },
+)
+
+elementwise_network = Claim(
+    id="relu-network-elementwise",
+    title="The layers of a network are elementwise products, written X * W₁",
+    source="lecture, L-71",
+    domain=Domain(X=reals("n n"), W1=reals("n n"), b1=reals("n"), W2=reals("n n"), b2=reals("n")),
+    statement=Equal(
+        left=_network,
+        right=lambda X, W1, b1, W2, b2: composites.relu(X * W1 + b1) * W2 + b2,
+    ),
+    expected="refuted",
+    repaired="relu-network-as-matrix-products",
+)

@@ -118,3 +118,92 @@ mean_backward_sgd = Claim(
     expected="refuted",
     repaired="sum-backward-sgd-step",
 )
+
+
+# --- the lecture's second listing -------------------------------------------------------------
+
+
+def _library_step(X: Any, w: Any, b: Any, y: Any) -> Any:
+    """How far the library's listing goes: squared errors summed, no half, no division."""
+    r = _residual(X, w, b, y)
+    return 2 * _RATE * (X.T @ r), 2 * _RATE * array_namespace(X).sum(r, axis=0)
+
+
+def _hand_written_step(X: Any, w: Any, b: Any, y: Any) -> Any:
+    """How far the first listing goes: the mean of half squares, divided by the batch size again."""
+    return tuple(_RATE * g / X.shape[0] for g in _gradients(X, w, b, y))
+
+
+def _library_code(X: Any, w: Any, b: Any, y: Any) -> Any:
+    """The library's listing, with the shape of y mended: where its optimiser goes."""
+    import torch
+
+    w, b = w.detach().clone().requires_grad_(), b.detach().clone().requires_grad_()
+    prediction = X @ w + b
+    torch.nn.MSELoss(reduction="sum")(prediction, y.reshape(prediction.shape)).backward()
+    return tuple(_RATE * p.grad for p in (w, b))
+
+
+def _scaled_step(factor: Any) -> Any:
+    def step(X: Any, w: Any, b: Any, y: Any) -> Any:
+        return tuple(factor(X) * s for s in _hand_written_step(X, w, b, y))
+
+    return step
+
+
+two_listings = Claim(
+    id="library-step-factor",
+    title="A step of the library's listing is 2B² times that of the hand-written one",
+    source="lecture, L-54, repaired",
+    domain=_DOMAIN,
+    statement=Equal(left=_library_step, right=_scaled_step(lambda X: 2 * X.shape[0] ** 2)),
+    routes=[numeric("training code", _library_code, library="torch")],
+    mutants={
+        "2B": _scaled_step(lambda X: 2 * X.shape[0]),
+        "B²": _scaled_step(lambda X: X.shape[0] ** 2),
+        "2B³": _scaled_step(lambda X: 2 * X.shape[0] ** 3),
+        "-2B²": _scaled_step(lambda X: -2 * X.shape[0] ** 2),
+    },
+)
+
+same_training = Claim(
+    id="library-step-the-same",
+    title="The library's listing and the hand-written one take the same steps",
+    source="lecture, L-54",
+    domain=_DOMAIN,
+    statement=Equal(left=_library_step, right=_hand_written_step),
+    routes=[numeric("training code", _library_code, library="torch")],
+    expected="refuted",
+    repaired="library-step-factor",
+)
+
+
+def _printed_by_library(X: Any, w: Any, b: Any, y: Any) -> Any:
+    return array_namespace(X).sum(_residual(X, w, b, y) ** 2)
+
+
+printed_losses = Claim(
+    id="printed-loss-factor",
+    title="The loss that the library's listing prints is 2N times the hand-written one's",
+    source="lecture, L-58, repaired",
+    domain=_DOMAIN,
+    statement=Equal(
+        left=_printed_by_library, right=lambda X, w, b, y: 2 * X.shape[0] * loss(X, w, b, y)
+    ),
+    mutants={
+        "2": lambda X, w, b, y: 2 * loss(X, w, b, y),
+        "N": lambda X, w, b, y: X.shape[0] * loss(X, w, b, y),
+        "2d": lambda X, w, b, y: 2 * X.shape[1] * loss(X, w, b, y),
+        "2(N - 1)": lambda X, w, b, y: 2 * (X.shape[0] - 1) * loss(X, w, b, y),
+    },
+)
+
+same_losses = Claim(
+    id="printed-loss-comparable",
+    title="The losses that the two listings print are the same number",
+    source="lecture, L-58",
+    domain=_DOMAIN,
+    statement=Equal(left=_printed_by_library, right=loss),
+    expected="refuted",
+    repaired="printed-loss-factor",
+)

@@ -6,7 +6,7 @@ value is that of the formula wherever the formula has one, off its kinks; only r
 bounds never look here.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -14,7 +14,7 @@ from verimath.errors import NotExpressibleError
 from verimath.formula import operations as op
 from verimath.formula.derive import inlined
 from verimath.formula.graph import Node, topological
-from verimath.formula.signs import is_nonnegative, is_positive
+from verimath.formula.signs import Sign, sign_of
 
 _MINUS_ONE = Fraction(-1)
 _HALF = Fraction(1, 2)
@@ -44,6 +44,7 @@ class _Core:
     def __init__(self, positive: frozenset[str]) -> None:
         self.positive = positive
         self.unique: dict[Hashable, Node] = {}
+        self.signs: dict[Node, Sign] = {}
         self.found: dict[Node, Node] = {}
 
     def all(self, outputs: Sequence[Node]) -> tuple[Node, ...]:
@@ -80,7 +81,15 @@ class _Core:
         if node.operation in ("broadcast", "reshape") and node.shape == node.inputs[0].shape:
             return node.inputs[0]
         key = (node.operation, names, node.shape, node.parameter, node.kind)
-        return self.unique.setdefault(key, node)
+        if key not in self.unique:
+            self.unique[key] = node
+            below = [self.signs.get(x, Sign.ANY) for x in node.inputs]
+            self.signs[node] = sign_of(node, below, self.positive)
+        return self.unique[key]
+
+    def is_known(self, nodes: Iterable[Node], sign: Sign) -> bool:
+        """Whether all nodes are known to have a sign."""
+        return all(self.signs.get(node, Sign.ANY) >= sign for node in nodes)
 
     # --- numbers and small formulas ---
 
@@ -143,7 +152,7 @@ def _exponential(core: _Core, x: Node) -> Node:
     """exp(a + q log y) = exp(a) y^q, where y is positive: it has a logarithm."""
     if x.operation in ("broadcast", "reshape"):
         return core.node(x.operation, _exponential(core, x.inputs[0]), like=x)
-    terms = list(_terms(core, x, Fraction(1)))
+    terms = _terms(core, x, Fraction(1))
     if not any(_is_log(term) for _, term in terms):
         return core.function("exp", x)
     found = core.number(1, x)
@@ -157,25 +166,29 @@ def _exponential(core: _Core, x: Node) -> Node:
     return found if rest is None else core.multiply(found, core.function("exp", rest))
 
 
-def _terms(core: _Core, x: Node, factor: Fraction) -> Iterator[tuple[Fraction, Node]]:
+def _terms(core: _Core, x: Node, factor: Fraction) -> list[tuple[Fraction, Node]]:
     """A node as a sum of rational multiples of nodes of its shape."""
-    if x.operation in ("broadcast", "reshape"):
-        for times, term in _terms(core, x.inputs[0], factor):
-            yield times, core.node(x.operation, term, like=x)
-    elif x.operation == "add":
-        for part in x.inputs:
-            yield from _terms(core, part, factor)
-    elif _is_negative(x):
-        yield from _terms(core, x.inputs[0], -factor)
-    else:
-        times, other = _multiple(x)
-        if other is x:
-            yield factor, x
+    found: list[tuple[Fraction, Node]] = []
+    todo = [(factor, x)]
+    while todo:
+        times, node = todo.pop()
+        if node.operation == "add":
+            todo += [(times, part) for part in reversed(node.inputs)]
+        elif _is_negative(node):
+            todo.append((-times, node.inputs[0]))
+        elif node.operation in ("broadcast", "reshape"):
+            inner = _terms(core, node.inputs[0], times)
+            found += [(q, core.node(node.operation, term, like=node)) for q, term in inner]
         else:
-            yield from _terms(core, other, factor * times)
+            number, other = multiple(node)
+            if other is node:
+                found.append((times, node))
+            else:
+                todo.append((times * number, other))
+    return found
 
 
-def _multiple(x: Node) -> tuple[Fraction, Node]:
+def multiple(x: Node) -> tuple[Fraction, Node]:
     """A node as a rational number times another one."""
     if x.operation in ("multiply", "divide"):
         a, b = x.inputs
@@ -218,7 +231,7 @@ def _logarithm(core: _Core, x: Node) -> Node:
         return core.node(x.operation, _logarithm(core, x.inputs[0]), like=x)
     if x.operation == "function" and x.parameter == "exp":
         return x.inputs[0]
-    positive = bool(x.inputs) and all(is_positive(part, core.positive) for part in x.inputs)
+    positive = bool(x.inputs) and core.is_known(x.inputs, Sign.POSITIVE)
     if positive and x.operation == "power":
         return core.multiply(core.number(x.parameter, x), _logarithm(core, x.inputs[0]))
     if positive and x.operation in ("multiply", "divide"):
@@ -244,9 +257,9 @@ def _to_the(core: _Core, x: Node, exponent: Fraction) -> Node:
             if inner.denominator == 1 and inner.numerator % 2 == 0:
                 base = _absolute(core, base)
                 return _raised(core, base, inner * exponent)
-            if is_nonnegative(base, core.positive):
+            if core.is_known([base], Sign.NONNEGATIVE):
                 return _raised(core, base, inner * exponent)
-        nonnegative = all(is_nonnegative(part, core.positive) for part in x.inputs)
+        nonnegative = core.is_known(x.inputs, Sign.NONNEGATIVE)
         if x.operation in ("multiply", "divide") and nonnegative:
             a, b = (_to_the(core, part, exponent) for part in x.inputs)
             return core.multiply(a, b) if x.operation == "multiply" else core.divide(a, b)
@@ -256,7 +269,7 @@ def _to_the(core: _Core, x: Node, exponent: Fraction) -> Node:
 
 
 def _absolute(core: _Core, x: Node) -> Node:
-    return x if is_nonnegative(x, core.positive) else core.multiply(x, core.sign(x))
+    return x if core.is_known([x], Sign.NONNEGATIVE) else core.multiply(x, core.sign(x))
 
 
 def _is_negative(node: Node) -> bool:
@@ -289,11 +302,19 @@ _FUNCTIONS: dict[str, Callable[[_Core, Node], Node]] = {
 
 def _compare(core: _Core, node: Node, below: list[Node]) -> Node:
     a, b = below
-    if "real" not in (a.kind, b.kind):
+    if "integer" in (a.kind, b.kind) and all(x.kind != "real" or _is_whole(x) for x in below):
         return core.same(node, below)
     if node.parameter == "equal":
         raise NotExpressibleError("`==` between real numbers: it holds nowhere but at ties")
     return core.step(core.subtract(_as_real(b), _as_real(a)))
+
+
+def _is_whole(x: Node) -> bool:
+    """Whether a node is a whole number, the same everywhere: a literal, or a size."""
+    if x.operation == "broadcast":
+        return _is_whole(x.inputs[0])
+    number = rational(x)
+    return x.operation == "size" or (number is not None and number.denominator == 1)
 
 
 def _as_real(node: Node) -> Node:

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from types import MappingProxyType
 
 from verimath.errors import FormulaError
 from verimath.formula import operations as op
@@ -251,7 +252,7 @@ def _composite_reverse(node: Node, c: Node) -> Cotangents:
     if node.parameter.pull_back is not None:
         return node.parameter.pull_back(node, c)
     inner = inlined(node)
-    found = _pull_back(inner, c, set(node.inputs), stop=frozenset(node.inputs))
+    found = pull_back(inner, c, set(node.inputs), stop=frozenset(node.inputs))
     return [found.get(x) for x in node.inputs]
 
 
@@ -505,6 +506,8 @@ def _is_fixed(node: Node) -> bool:
 
 # --- derivations ----------------------------------------------------------------------------
 
+_NO_RULES: Mapping[Node, ReverseRule] = MappingProxyType({})
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LocalStep:
@@ -531,20 +534,33 @@ class LocalStep:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Derivation:
-    """Gradients of a scalar formula in some inputs, with the steps that lead there."""
+    """Derivatives of a formula in some inputs, with the steps that lead there.
+
+    `derivatives` has one output per input; `again` derives it with the rules of single nodes
+    replaced. `named` gives the names that the steps speak of.
+    """
 
     primal: Formula
     wrt: tuple[str, ...]
-    gradients: Formula
+    derivatives: Formula
     steps: tuple[LocalStep, ...]
+    again: Callable[[Formula, tuple[str, ...], Mapping[Node, ReverseRule]], Formula]
+    named: Formula
 
 
-def derive(
-    primal: Formula, wrt: tuple[str, ...], *, rules: Mapping[Node, ReverseRule] | None = None
-) -> Derivation:
+def derive(primal: Formula, wrt: tuple[str, ...]) -> Derivation:
     """Reverse-mode gradients of a formula with one 0-d output.
 
-    `rules` replaces the rule of single nodes: that is how a chain rule is made to go wrong.
+    Raises FormulaError if the formula isn't scalar.
+    """
+    steps = steps_to(primal, [primal.inputs[name] for name in wrt])
+    return Derivation(primal, wrt, gradients(primal, wrt), steps, gradients, primal)
+
+
+def gradients(
+    primal: Formula, wrt: tuple[str, ...], rules: Mapping[Node, ReverseRule] = _NO_RULES
+) -> Formula:
+    """The gradients alone; `rules` replaces the rule of single nodes, to make a chain go wrong.
 
     Raises FormulaError if the formula isn't scalar.
     """
@@ -552,24 +568,22 @@ def derive(
         shapes = " and ".join(shape_text(output.shape) for output in primal.outputs)
         raise FormulaError(
             f"formula `{primal.name}` has shape {shapes}; a gradient needs a 0-d result "
-            "(sum or average it, or state the claim for one output)"
+            "(sum or average it, or state its Jacobian)"
         )
     targets = [primal.inputs[name] for name in wrt]
-    output = primal.outputs[0]
-    cotangents = _pull_back(output, op.constant(1), set(targets), stop=frozenset(), rules=rules)
+    cotangents = pull_back(primal.outputs[0], op.constant(1), set(targets), rules=rules)
     zero = op.constant(0)
     outputs = tuple(op.broadcast(cotangents.get(t, zero), t.shape) for t in targets)
-    gradients = Formula(f"gradient of {primal.name}", primal.inputs, outputs, primal.names)
-    return Derivation(primal, wrt, gradients, _steps(primal, targets))
+    return Formula(f"gradient of {primal.name}", primal.inputs, outputs, primal.names)
 
 
-def _pull_back(
+def pull_back(
     output: Node,
     seed: Node,
     targets: set[Node],
     *,
-    stop: frozenset[Node],
-    rules: Mapping[Node, ReverseRule] | None = None,
+    stop: frozenset[Node] = frozenset(),
+    rules: Mapping[Node, ReverseRule] = _NO_RULES,
 ) -> dict[Node, Node]:
     """Cotangents of the targets; the walk does not go below nodes in `stop`."""
     order = _between(output, stop)
@@ -583,7 +597,7 @@ def _pull_back(
             continue
         if node in targets and not node.inputs:
             continue
-        rule = (rules or {}).get(node, REVERSE[node.operation])
+        rule = rules.get(node, REVERSE[node.operation])
         contributions = rule(node, cotangents[node])
         for x, contribution in zip(node.inputs, contributions, strict=True):
             if x in active and contribution is not None:
@@ -605,7 +619,7 @@ def _between(output: Node, stop: frozenset[Node]) -> list[Node]:
     return [node for node in topological((output,)) if node in seen]
 
 
-def _steps(primal: Formula, targets: list[Node]) -> tuple[LocalStep, ...]:
+def steps_to(primal: Formula, targets: list[Node]) -> tuple[LocalStep, ...]:
     """One step per pair of named variables that follow each other on a way to a target."""
     output = primal.outputs[0]
     leads = set(targets)
@@ -635,7 +649,7 @@ def _local_step(of: Node, by: Node, named: frozenset[Node], name: str) -> LocalS
     array_by_itself = not of.shape or elementwise
     seed = op.constant(1) if array_by_itself else op.input_(name, of.shape)
     spread = op.broadcast(seed, of.shape)
-    found = _pull_back(of, spread, {by}, stop=stop)
+    found = pull_back(of, spread, {by}, stop=stop)
     # What decides a choice alone has no slope.
     derivative = found[by] if by in found else op.broadcast(_NOTHING, by.shape)
     rules = tuple(dict.fromkeys(rule_name(node) for node in reversed(path)))

@@ -7,13 +7,14 @@ repeated over a shape is printed as the number, a vector of ones as a bold one. 
 printed by name, so a step reads in the formula's own words.
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from keyword import iskeyword
 
-from verimath.claim import AtMost, Equal, Gradient, Statement
+from verimath.claim import AtMost, Derivative, Equal, Gradient, Hessian, Jacobian, Statement
 from verimath.formula import operations as op
 from verimath.formula.derive import LocalStep
 from verimath.formula.graph import Formula, Node, Subscripts
@@ -113,10 +114,8 @@ def formula_tex(formula: Formula, *, names: Mapping[Node, str] | None = None) ->
 def statement_tex(statement: Statement, primal: Formula, claimed: Formula | None) -> str:
     """The whole statement as one line of TeX."""
     match statement, claimed:
-        case Gradient(), Formula():
-            names = ",".join(symbol(name) for name in statement.wrt_names)
-            inner = formula_tex(primal)
-            return rf"\nabla_{{{names}}}\left[{inner}\right] = {formula_tex(claimed)}"
+        case Derivative(), Formula():
+            return f"{_derivative_tex(statement, formula_tex(primal))} = {formula_tex(claimed)}"
         case Equal(), Formula():
             return f"{formula_tex(primal)} = {formula_tex(claimed)}"
         case AtMost(bound=bound), _:
@@ -125,10 +124,23 @@ def statement_tex(statement: Statement, primal: Formula, claimed: Formula | None
             return formula_tex(primal)
 
 
+def _derivative_tex(statement: Gradient | Jacobian | Hessian, of: str) -> str:
+    """The derivative that a statement speaks of."""
+    names = ",".join(symbol(name) for name in statement.wrt_names)
+    match statement:
+        case Gradient():
+            return rf"\nabla_{{{names}}}\left[{of}\right]"
+        case Jacobian():
+            below = rf"\left({names}\right)" if "," in names else names
+            return rf"\frac{{\partial}}{{\partial {below}}}\left[{of}\right]"
+        case Hessian():
+            return rf"\nabla^2_{{{names}}}\left[{of}\right]"
+
+
 def step_tex(primal: Formula, step: LocalStep) -> str:
     """One step: a derivative, or how the cotangent of a matrix expression is pulled back."""
     names: dict[Node, str] = {n: name for n, name in primal.names.items() if n is not step.of}
-    of, by = symbol(primal.names[step.of]), symbol(primal.names[step.by])
+    of, by = (_named(primal.names[node]).text for node in (step.of, step.by))
     if step.is_pullback:
         names[step.seed] = f"cotangent of {primal.names[step.of]}"
         equals = "=" if step.only else r"\mathrel{+}="
@@ -137,10 +149,13 @@ def step_tex(primal: Formula, step: LocalStep) -> str:
 
 
 def _named(name: str) -> _Tex:
-    prefix = "cotangent of "
-    if name.startswith(prefix):
-        return _Tex(rf"\bar{{{symbol(name.removeprefix(prefix))}}}")
-    return _Tex(symbol(name))
+    kind, of, inner = name.partition(" of ")
+    if not of:
+        return _Tex(symbol(name))
+    if kind == "gradient":
+        return _Tex(rf"\nabla {_named(inner).text}", _SCRIPTED)
+    bar = "overline" if " " in inner else "bar"
+    return _Tex(rf"\{bar}{{{_named(inner).text}}}")
 
 
 def _render(node: Node, names: Mapping[Node, str]) -> _Tex:
@@ -195,6 +210,8 @@ def _other_tex(node: Node, x: list[_Tex]) -> _Tex:
         case "logical":
             sides = [side.at_least(_PRODUCT) for side in x]
             return _Tex(f" {_LOGIC[node.parameter]} ".join(sides), _SUM)
+        case "where" if _triangle(node) is not None:
+            return _Tex(rf"{_triangle(node)}\left({x[1].text}\right)", _SCRIPTED)
         case "where":
             rows = rf"{x[1].text} & {x[0].text} \\ {x[2].text} & \text{{else}}"
             return _Tex(rf"\begin{{cases}} {rows} \end{{cases}}")
@@ -220,6 +237,40 @@ def _other_tex(node: Node, x: list[_Tex]) -> _Tex:
         case name:
             call = _CALLS[name] + _axis_tex(node)
             return _Tex(rf"{call}\left({x[0].text}\right)", _SCRIPTED)
+
+
+def _triangle(node: Node) -> str | None:
+    """The lower or upper triangle, if that is what a choice between a matrix and zero takes."""
+    mask, _, other = node.inputs
+    nothing = _plain(other)
+    if mask.operation != "compare" or mask.parameter != "less_equal":
+        return None
+    if nothing.operation != "constant" or nothing.parameter != Constant(Fraction(0)):
+        return None
+    first, second = (_band_side(side) for side in mask.inputs)
+    if first is None or second is None or first[0] == second[0]:
+        return None
+    # Columns up to the row's number are below the diagonal, those from it on above.
+    name, (_, offset) = ("tril", second) if first[0] == "column" else ("triu", first)
+    if (first if name == "tril" else second)[1]:
+        return None
+    below = f"_{{{offset}}}" if offset else ""
+    return rf"\operatorname{{{name}}}{below}"
+
+
+def _band_side(node: Node) -> tuple[str, Fraction] | None:
+    """Whether a comparison's side counts rows or columns, and from which number on."""
+    inner = node.inputs[0] if node.operation == "broadcast" else node
+    if len(node.shape) != 2 or not inner.shape:
+        return None
+    which = "row" if len(inner.shape) == 2 and inner.shape[1] == ONE else "column"
+    counted, offset = _plain(inner), Fraction(0)
+    if counted.operation == "add":
+        counted, more = (_plain(x) for x in counted.inputs)
+        if more.operation != "constant" or not more.parameter.is_rational:
+            return None
+        offset = more.parameter.factor
+    return (which, offset) if counted.operation == "index" else None
 
 
 def _axis_tex(node: Node) -> str:
@@ -430,7 +481,7 @@ def _product_tex(node: Node, names: Mapping[Node, str]) -> _Tex:
     parts = _factors(node, names)
     return _fraction_tex(
         parts.number,
-        [_factor(x, names) for x in parts.above],
+        _with_diagonals(parts.above, names),
         [_factor(x, names) for x in parts.below],
     )
 
@@ -457,6 +508,32 @@ def _size_tex(size: Size, names: Mapping[Node, str]) -> _Tex:
 class _Factor:
     tex: _Tex
     scalar: bool
+
+
+def _with_diagonals(factors: list[Node], names: Mapping[Node, str]) -> list[_Factor]:
+    """Factors of a product; the identity times a repeated vector is a diagonal matrix."""
+    deltas = [x for x in factors if x.operation == "delta" and x not in names]
+    spread = [x for x in factors if _spread_vector(x, names) is not None]
+    if not deltas or not spread:
+        return [_factor(x, names) for x in factors]
+    vector = _spread_vector(spread[0], names)
+    assert vector is not None  # that is how it was chosen
+    inner = _render(vector, names).text
+    diagonal = _Factor(_Tex(rf"\operatorname{{diag}}\left({inner}\right)", _SCRIPTED), False)
+    rest = [x for x in factors if x is not deltas[0] and x is not spread[0]]
+    return [*(_factor(x, names) for x in rest), diagonal]
+
+
+def _spread_vector(node: Node, names: Mapping[Node, str]) -> Node | None:
+    """The vector behind a square matrix of equal rows or columns, if it is one."""
+    if node.operation != "broadcast" or node in names or _is_number(node, names):
+        return None
+    square = len(node.shape) == 2 and node.shape[0] == node.shape[1]
+    x = node.inputs[0]
+    if not square or _orientation(x) is None:
+        return None
+    plain = x.operation == "reshape" and x not in names and len(x.inputs[0].shape) == 1
+    return x.inputs[0] if plain else x
 
 
 def _factor(node: Node, names: Mapping[Node, str]) -> _Factor:
@@ -679,7 +756,11 @@ def _operand(x: Node, names: Mapping[Node, str]) -> tuple[_Tex, _Factors]:
 
 
 def _transposed(x: _Tex) -> str:
-    return rf"{x.at_least(_ATOM)}^\top"
+    single = _TRANSPOSED_SYMBOL.fullmatch(x.text)
+    return single[1] if single else rf"{x.at_least(_ATOM)}^\top"
+
+
+_TRANSPOSED_SYMBOL = re.compile(r"(\w(?:_\{\w+\})?)\^\\top")
 
 
 def _canonical(node: Node) -> tuple[list[str], str]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from verimath.formula import operations as op
-from verimath.formula.derive import REVERSE, Derivation, derive
+from verimath.formula.derive import REVERSE, Derivation
 from verimath.formula.graph import Formula, Node, Subscripts
 from verimath.shapes import ONE, Size
 
@@ -178,7 +178,7 @@ def _with(formula: Formula, old: Node, new: Node) -> Formula:
 
 
 def slip(derivation: Derivation) -> Iterator[tuple[str, Formula]]:
-    """Gradients by a chain rule that goes wrong at one link.
+    """Derivatives by a chain rule that goes wrong at one link.
 
     "all ones for the cotangent" forgets what is above a link; "a link of the chain missing" passes
     the cotangent through an operation as if it were the identity.
@@ -188,10 +188,10 @@ def slip(derivation: Derivation) -> Iterator[tuple[str, Formula]]:
         if not node.inputs or node.kind != "real":
             continue
         if node is not primal.outputs[0]:
-            ones = derive(primal, wrt, rules={node: _from_ones}).gradients
+            ones = derivation.again(primal, wrt, {node: _from_ones})
             yield _named("all ones for the cotangent", node), ones
         if node.operation in _LINKS and any(_is_passable(x, node) for x in node.inputs):
-            passed = derive(primal, wrt, rules={node: _passed}).gradients
+            passed = derivation.again(primal, wrt, {node: _passed})
             yield _named("a link of the chain missing", node), passed
 
 

@@ -25,7 +25,7 @@ Pairs = Sequence[tuple[Node, Node]]
 
 
 @dataclass(frozen=True, slots=True)
-class Derivative:
+class Derived:
     """That core nodes are the derivative of a primal one; see `DerivativeRecord`."""
 
     kind: str
@@ -37,7 +37,7 @@ class Derivative:
 class _Graph:
     """Nodes by their place in a list, each after its inputs."""
 
-    def __init__(self, pairs: Pairs, derivative: Derivative | None) -> None:
+    def __init__(self, pairs: Pairs, derivative: Derived | None) -> None:
         outputs = [node for pair in pairs for node in pair]
         if derivative is not None:
             outputs += [derivative.primal, *derivative.nodes]
@@ -118,7 +118,7 @@ def _values(spec: Input) -> tuple[str, ...] | None:
 
 
 def of_evaluation(
-    identity: Identity, known: Known, derivative: Derivative | None
+    identity: Identity, known: Known, derivative: Derived | None
 ) -> EvaluationCertificate:
     """What exact evaluation at random points showed."""
     graph = _Graph(known.pairs, derivative)
@@ -138,7 +138,7 @@ def of_evaluation(
 
 
 def of_derivation(
-    identity: Identity, pairs: Pairs, steps: JsonValue, derivative: Derivative | None
+    identity: Identity, pairs: Pairs, steps: JsonValue, derivative: Derived | None
 ) -> DerivationCertificate:
     """A rewriting of left - right to nothing."""
     graph = _Graph(pairs, derivative)
@@ -152,10 +152,10 @@ def of_derivation(
 
 
 def of_witness(
-    identity: Identity, pairs: Pairs, witness: Witness, derivative: Derivative | None
+    identity: Identity, witness: Witness, derivative: Derived | None
 ) -> CounterexampleCertificate:
     """A point at which the two sides certainly differ."""
-    graph = _Graph(pairs, derivative)
+    graph = _Graph(witness.pairs, derivative)
     return CounterexampleCertificate(
         graph=graph.records,
         inputs=_inputs(identity),

@@ -50,12 +50,14 @@ class _Degrees:
     def __init__(self, binding: Binding, scale: int) -> None:
         self.binding, self.scale = binding, scale
         self.known: dict[Node, Degree] = {}
+        self.weights: dict[Node, Fraction] = {}
 
     def of(self, node: Node) -> Degree:
         for inner in topological((node,)):
             if inner not in self.known:
                 below = [self.known[x] for x in inner.inputs]
                 self.known[inner] = self._degree(inner, below)
+                self.weights[inner] = _weight(inner, [self.weights[x] for x in inner.inputs])
         return self.known[node]
 
     def arguments(self) -> int:
@@ -129,10 +131,10 @@ class _Degrees:
             case "negative":
                 return x
             case "exp":
-                weight = ceil(self.scale * _weight(node.inputs[0]))
+                weight = ceil(self.scale * self.weights[node.inputs[0]])
                 return Degree(weight, weight)
             case "sin" | "cos":
-                weight = ceil(self.scale * _weight(node.inputs[0]))
+                weight = ceil(self.scale * self.weights[node.inputs[0]])
                 return Degree(2 * weight, weight)
             case _:
                 # A logarithm may be written as a sum of several.
@@ -172,21 +174,18 @@ def _power(x: Degree, exponent: Fraction) -> Degree:
     return Degree(times * up, times * down)
 
 
-def _weight(x: Node) -> Fraction:
+def _weight(x: Node, below: Sequence[Fraction]) -> Fraction:
     """How many unknowns, with what exponents, the exponential of a node is a product of."""
     one = Fraction(1)
     if x.operation == "add":
-        return _weight(x.inputs[0]) + _weight(x.inputs[1])
+        return below[0] + below[1]
     if x.operation in ("broadcast", "reshape", "einsum", "gather", "function") and x.inputs:
-        return max(one, _weight(x.inputs[0]))
+        return max(one, below[0])
     if x.operation in ("multiply", "divide"):
         numbers = [_literal(part) for part in x.inputs]
         factor = max((abs(n) for n in numbers if n), default=one)
-        factor = max(factor, 1 / factor)
-        return factor * max(_weight(part) for part in x.inputs)
-    if x.operation == "constant":
-        return max(one, abs(x.parameter.factor))
-    return one
+        return max(factor, 1 / factor) * max(below)
+    return max(one, abs(x.parameter.factor)) if x.operation == "constant" else one
 
 
 def _literal(node: Node) -> Fraction | None:

@@ -7,7 +7,7 @@ symbol; only when all agree, and every step of the derivation passes its own che
 Where sympy can't decide, numbers are compared and the label is `sampled`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,9 @@ from verimath.shapes import Binding
 
 # Beyond this many symbols an explicit derivation costs seconds and shows nothing new.
 LARGEST_EXPLICIT = 30
-# An inverse of a larger matrix of expressions takes sympy minutes.
+# The derivatives that a Jacobian or Hessian has at most.
+_LARGEST_RESULT = 150
+# An inverse of a larger matrix of expressions takes sympy minutes; one of inverses, sooner.
 _LARGEST_MATRIX = 3
 
 
@@ -85,7 +87,8 @@ def _shapes(prepared: Prepared, binding: Binding) -> dict[str, tuple[int, ...]]:
 def is_explicit(prepared: Prepared, binding: Binding) -> bool:
     """Whether these sizes are small enough for a derivation in symbols."""
     few = explicit_symbols(prepared, binding) <= LARGEST_EXPLICIT
-    return few and prepared.largest_matrix(binding) <= _LARGEST_MATRIX
+    few = few and prepared.elements(binding) <= _LARGEST_RESULT
+    return few and prepared.largest_matrix(binding) ** prepared.nesting <= _LARGEST_MATRIX
 
 
 def explicit_symbols(prepared: Prepared, binding: Binding) -> int:
@@ -111,7 +114,7 @@ def _compare(
     if difference is not None:
         return _undecided(difference)
     if isinstance(statement, AtMost):
-        return _compare_bound(prepared, statement)
+        return _compare_bound(prepared, statement, inputs, binding)
     assert prepared.claimed is not None  # every other statement has two sides
     difference = _difference(by_graph, _evaluate(prepared.claimed, inputs, binding), domain)
     if difference is None:
@@ -136,21 +139,38 @@ def _evaluate(
     return exact.evaluate(formula.outputs, known, binding)
 
 
-def _compare_bound(prepared: Prepared, statement: AtMost) -> tuple[ProofLabel, str] | None:
-    """Decide |value| <= bound exactly, where every input is given."""
-    values = {name: spec.values for name, spec in prepared.claim.domain.inputs.items()}
-    if any(value is None for value in values.values()):
+def _compare_bound(
+    prepared: Prepared, statement: AtMost, inputs: Mapping[str, Objects], binding: Binding
+) -> tuple[ProofLabel, str] | None:
+    """Decide |value| <= bound exactly where every input is given; else seek a counterexample."""
+    specs = prepared.claim.domain.inputs
+    if any(spec.is_structured for spec in specs.values()):
         return "sampled", "a bound over drawn inputs is only sampled"
-    numbers = {
-        name: np.vectorize(lambda x: symbolic.exact_literal(float(x)), otypes=[object])(value)
-        for name, value in values.items()
-    }
-    bound = symbolic.exact_literal(statement.bound)
-    for output in _evaluate(prepared.reference, numbers, {}):
-        for index in np.ndindex(*output.shape):
-            if sp.Abs(output[index]) > bound:
-                return "refuted", f"element {index} is {output[index]}, beyond {bound}"
-    return None
+    domain, bound = _Domain.of(specs, inputs), symbolic.exact_literal(statement.bound)
+    given = all(spec.values is not None for spec in specs.values())
+    drawn = [cell for cells in inputs.values() for cell in cells.ravel()]
+    for shift in range(1 if given else _POINTS):
+        point = {**dict(_point(drawn, domain, shift)), **domain.fixed}
+        numbers = {name: _at(cells, point) for name, cells in inputs.items()}
+        for output in _evaluate(prepared.reference, numbers, binding):
+            for index in np.ndindex(*output.shape):
+                if (sp.Abs(output[index]) > bound) == sp.true:
+                    where = "" if given else f" at {_places(point.items())}"
+                    found = f"element {index} is {output[index]}, beyond {bound}{where}"
+                    return "refuted", found
+    return None if given else ("sampled", "a bound over drawn inputs is only sampled")
+
+
+def _at(cells: Objects, point: Mapping[Any, sp.Expr]) -> Objects:
+    """The numbers that symbols are at a point."""
+    found = np.empty(cells.shape, dtype=object)
+    for index in np.ndindex(*cells.shape):
+        found[index] = point[_entry(cells, index)]
+    return found
+
+
+def _places(point: Iterable[tuple[Any, sp.Expr]]) -> str:
+    return ", ".join(f"{symbol}={value}" for symbol, value in point)
 
 
 _ANY_REAL = reals()
@@ -211,6 +231,8 @@ def _entry(cells: Objects, index: tuple[int, ...]) -> Any:
 # Numbers are compared at this many digits; a difference of half as many is one.
 _DIGITS = 60
 _SAMPLES = 5
+# So many rational points are tried for a counterexample.
+_POINTS = 12
 
 
 def vanishes(expression: sp.Expr, domain: _Domain) -> bool | None:
@@ -259,14 +281,13 @@ def _refute(difference: _Difference, domain: _Domain) -> tuple[ProofLabel, str]:
     """Look for a rational point of the domain where the two sides differ exactly."""
     expression = difference.expression
     symbols = sorted(expression.free_symbols, key=str)
-    for shift in range(12):
+    for shift in range(_POINTS):
         point = _point(symbols, domain, shift)
         if _at_a_kink(expression, point):
             continue
         gap = expression.subs(point)
         if gap.is_Rational and gap != 0:
-            places = ", ".join(f"{s}={v}" for s, v in point)
-            at = f" at {places}" if places else ""
+            at = f" at {_places(point)}" if point else ""
             return "refuted", f"{difference.where}: the two sides differ by exactly {gap}{at}"
     return "none", f"{difference.where}: no agreement and no rational counterexample was found"
 
@@ -281,7 +302,7 @@ _UNCHECKED = "no shape is small enough to check this step"
 
 def check_steps(derivation: Derivation, bindings: Sequence[Binding]) -> tuple[Step, ...]:
     """Every step with its TeX and the outcome of its own check against sympy's derivative."""
-    return tuple(_checked(derivation.primal, step, bindings) for step in derivation.steps)
+    return tuple(_checked(derivation.named, step, bindings) for step in derivation.steps)
 
 
 def _checked(primal: Formula, step: LocalStep, bindings: Sequence[Binding]) -> Step:

@@ -162,7 +162,7 @@ def _first_equal(identity: Identity, look: Look) -> Known:
 
 def _tried(identity: Identity, structure: Substitution, look: Look) -> Known:
     """The first mode that shows equality, or why the first one didn't."""
-    reasons: list[str] = []
+    tried: list[Known] = []
     try:
         sides = _sides(identity, structure)
     except NotExpressibleError as error:
@@ -176,8 +176,8 @@ def _tried(identity: Identity, structure: Substitution, look: Look) -> Known:
             known = Known(False, reason=str(error))
         if known.equal:
             return known
-        reasons.append(known.reason or "")
-    return Known(False, reason=reasons[0])
+        tried.append(known)
+    return tried[0]
 
 
 def _subsets(found: Mapping[str, Construction]) -> Iterable[tuple[str, ...]]:
@@ -285,8 +285,10 @@ def _evaluated(
         except DegenerateError as error:
             reason = f"no point was found at which everything is defined: {error}"
             continue
-        if not known.equal or known.failure_bits <= 0:
+        if not known.equal:
             return known, []
+        if known.failure_bits < 1:
+            return Known(False, reason="the degrees are so high that nothing would be shown"), []
         bits += known.failure_bits
         merged.update(dict.fromkeys(found))
         if bits >= _WANTED_BITS:
@@ -321,7 +323,8 @@ def _at_point(sides: _Sides, point: Point) -> tuple[Known, list[tuple[Node, Node
                 if not gf.equal(one, other):
                     at = " ".join(f"{n}={size}" for n, size in binding.items()) or "this shape"
                     which = f"result {k + 1}" if len(sides.pairs) > 1 else "the two sides"
-                    return Known(False, reason=f"{which} differ at {at} in a prime field"), []
+                    reason = f"{which} differ at {at} in a prime field"
+                    return Known(False, reason=reason), []
         pattern += 1
     bits = min(
         failure_bits(sides.pairs, b, roots=choices, scale=point.scale) for b in point.bindings

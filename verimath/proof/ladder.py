@@ -9,20 +9,30 @@
 Symbols at small shapes (`verimath.proof.explicit`) and examples are looked at elsewhere.
 """
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from typing import Any
 
-from verimath.claim import Gradient
+import numpy as np
+
+from verimath.arithmetic.ball import BALLS, decided
+from verimath.arithmetic.exact import UndecidedError, evaluate
+from verimath.claim import AtMost, Derivative, Equal
 from verimath.errors import NotExpressibleError
 from verimath.formula.core import lowered
-from verimath.formula.graph import Node, topological
+from verimath.formula.graph import Formula, Node, topological
+from verimath.formula.literals import Constant, read_literal
 from verimath.plans import axis_names
 from verimath.prepare import Prepared
 from verimath.proof import certify
-from verimath.proof.certify import Derivative
+from verimath.proof.certify import Derived
 from verimath.proof.identity import Identity, Known, at_sizes, for_all_sizes
-from verimath.proof.refute import Witness, refute
+from verimath.proof.normal_form import Derived as Derivation
+from verimath.proof.normal_form import normalise
+from verimath.proof.refute import Point, Witness, given_numbers, refute
 from verimath.proof.sizes import Bounds
+from verimath.report.certificate import InductionCertificate
 from verimath.report.record import Proof, ProofLabel
 from verimath.shapes import Binding
 
@@ -38,18 +48,27 @@ STRENGTH: tuple[ProofLabel, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Subject:
-    """What is to be proved at one choice of ranks."""
-
-    identity: Identity
-    derivative: Derivative | None
-    pairs: tuple[tuple[Node, Node], ...]
-
-
 def climbed(prepared: Iterable[Prepared], *, seed: int = 0) -> Proof:
     """The highest rung that a claim reaches at all of its ranks."""
     return weakest([climb(one, small_bindings(one), seed=seed) for one in prepared])
+
+
+def are_equal(prepared: Prepared, one: Formula, other: Formula) -> bool:
+    """Whether two formulas of a claim's inputs are the same function, as far as anyone can tell.
+
+    Proved to be, or evaluated in balls at many small points and nowhere told apart.
+    """
+    identity = replace(_identity(prepared), left=one.outputs, right=other.outputs)
+    try:
+        if for_all_sizes(identity).equal:
+            return True
+        bindings = small_bindings(prepared)
+        if bindings and at_sizes(identity, bindings).equal:
+            return True
+        lowered((*identity.left, *identity.right))
+    except (NotExpressibleError, RecursionError):
+        return False
+    return refute(identity) is None
 
 
 def small_bindings(prepared: Prepared) -> list[Binding]:
@@ -68,68 +87,186 @@ def small_bindings(prepared: Prepared) -> list[Binding]:
 def climb(prepared: Prepared, bindings: Sequence[Binding], *, seed: int = 0) -> Proof:
     """The highest rung at one choice of ranks; `bindings` are small sizes to look at if it is low.
 
-    A bound (`AtMost`) has no second side: nothing is said of it here.
+    A bound (`AtMost`) has no second side: it is decided where all inputs are given.
     """
-    subject = _subject(prepared)
+    if prepared.claimed is None:
+        return _bounded(prepared)
     domain = prepared.claim.domain
     named = bool(domain.names or domain.variadics)  # otherwise the domain is of one shape
-    if subject is None:
-        return Proof(label="none", finding="a bound over drawn inputs is only sampled")
-    identity = subject.identity
-    known = for_all_sizes(identity, seed=seed)
-    if known.equal:
-        return _evaluated(subject, known, "all_shapes_randomised" if named else "exact_at_shapes")
-    reason = known.reason
-    known = at_sizes(identity, bindings, seed=seed) if bindings else known
-    if known.equal:
-        return _evaluated(subject, known, "exact_at_shapes", reason)
-    witness = refute(identity, seed=seed)
-    if witness is not None:
-        return _refuted(subject, witness)
-    return Proof(label="none", finding=f"undecided: {reason}")
+    identity = _identity(prepared)
+    statement = prepared.claim.statement
+    try:
+        if isinstance(statement, Equal) and statement.by_induction:
+            parts = [
+                _climb(replace(identity, left=(a,), right=(b,)), None, bindings, named, seed)
+                for a, b in zip(identity.left, identity.right, strict=True)
+            ]
+            return _inductive(parts, named)
+        return _climb(identity, _derived(prepared), bindings, named, seed)
+    except RecursionError:
+        depth = f"{sys.getrecursionlimit()} calls within calls"
+        return Proof(label="none", finding=f"undecided: nested too deeply, beyond {depth}")
 
 
-def _subject(prepared: Prepared) -> _Subject | None:
-    if prepared.claimed is None:
-        return None
-    identity = Identity(
+def _identity(prepared: Prepared) -> Identity:
+    """Both sides of a statement that has two."""
+    assert prepared.claimed is not None  # asked before
+    return Identity(
         left=prepared.reference.outputs,
         right=prepared.claimed.outputs,
         inputs=prepared.claim.domain.inputs,
         shapes={name: node.shape for name, node in prepared.primal.inputs.items()},
         allowed=prepared.allows,
     )
+
+
+def _bounded(prepared: Prepared) -> Proof:
+    """A bound on what given numbers come to; over drawn ones it is only sampled."""
+    statement, inputs = prepared.claim.statement, prepared.claim.domain.inputs
+    assert isinstance(statement, AtMost)  # every other statement has two sides
+    point = {name: given_numbers(spec) for name, spec in inputs.items() if spec.values is not None}
+    if len(point) < len(inputs):
+        return Proof(label="none", finding="a bound over drawn inputs is only sampled")
+    bound = read_literal(float(statement.bound))
     try:
-        core = lowered((*identity.left, *identity.right, *prepared.primal.outputs))
-    except NotExpressibleError:
-        return _Subject(identity, None, ())
-    count = len(identity.left)
-    pairs = tuple(zip(core[:count], core[count : 2 * count], strict=True))
-    derivative = None
+        outputs = lowered(prepared.reference.outputs)
+        beyond = decided(lambda: _beyond(outputs, point, bound))
+    except (NotExpressibleError, UndecidedError) as error:
+        return Proof(label="none", finding=f"undecided: {error}")
+    shapes = (binding_text({}),)
+    if beyond is None:
+        return Proof(label="exact_at_shapes", shapes=shapes)
+    return Proof(label="refuted", shapes=shapes, finding=f"{beyond}, beyond {bound}")
+
+
+def _beyond(outputs: Sequence[Node], point: Point, bound: Constant) -> str | None:
+    """An element whose magnitude is certainly more than the bound; none certainly is, if None."""
+    balls = {name: BALLS.array(cells) for name, cells in point.items()}
+    limit = BALLS.of_constant(bound)
+    for values in evaluate(outputs, balls, {}, BALLS):
+        for index in np.ndindex(*values.shape):
+            value: Any = values[index]
+            if abs(value) > limit:
+                return f"element {list(index)} is {value.str(12, radius=False)}"
+            if not abs(value) <= limit:
+                raise UndecidedError(f"whether {value} is beyond the bound")
+    return None
+
+
+def _derived(prepared: Prepared) -> Derived | None:
+    """That the reference is the derivative of the primal formula, where it is one."""
     statement = prepared.claim.statement
-    if isinstance(statement, Gradient):
-        derivative = Derivative("gradient", core[-1], statement.wrt_names, core[:count])
-    return _Subject(identity, derivative, pairs)
+    if not isinstance(statement, Derivative):
+        return None
+    try:
+        primal, *nodes = lowered((*prepared.primal.outputs, *prepared.reference.outputs))
+    except NotExpressibleError:
+        return None
+    return Derived(statement.noun.lower(), primal, statement.wrt_names, tuple(nodes))
+
+
+def _climb(
+    identity: Identity,
+    derived: Derived | None,
+    bindings: Sequence[Binding],
+    named: bool,
+    seed: int,
+) -> Proof:
+    """Rewriting and exact evaluation, each a check of the other; then a counterexample."""
+    everywhere = for_all_sizes(identity, seed=seed)
+    here = everywhere
+    if not here.equal and bindings:
+        here = at_sizes(identity, bindings, seed=seed)
+    written = _rewritten(identity, derived)
+    # What a field can't say (some law of logarithms, huge sizes) is looked at in balls.
+    if written.proved and (here.equal or refute(identity, seed=seed) is None):
+        return _derivation(identity, written, here, derived, named)
+    if here.equal:
+        label: ProofLabel = "all_shapes_randomised" if everywhere.equal else "exact_at_shapes"
+        reason = None if everywhere.equal else everywhere.reason
+        return _evaluated(identity, here, derived, label if named else "exact_at_shapes", reason)
+    witness = refute(identity, seed=seed)
+    if witness is not None and written.proved:
+        finding = "a contradiction within verimath (please report it): derived, and refuted"
+        return Proof(label="none", finding=finding)
+    if witness is not None:
+        return _refuted(identity, witness, derived)
+    return Proof(label="none", finding=f"undecided: {everywhere.reason}; {written.reason}")
+
+
+def _derivation(
+    identity: Identity, written: Derivation, here: Known, derived: Derived | None, named: bool
+) -> Proof:
+    core = lowered((*identity.left, *identity.right), positive=identity.positive)
+    count = len(identity.left)
+    pairs = tuple(zip(core[:count], core[count:], strict=True))
+    steps: Any = written.certificate
+    shapes = (bounds_text(here.bounds),) if here.bounds else _binding_texts(here.bindings)
+    return Proof(
+        label="all_shapes_derivation" if named else "exact_at_shapes",
+        shapes=shapes if here.equal else (),
+        hypotheses=tuple(dict.fromkeys((*written.hypotheses, *conditions(pairs)))),
+        axioms=written.axioms,
+        rules=written.rules,
+        certificate=(certify.of_derivation(identity, pairs, steps, derived),),
+    )
+
+
+def _binding_texts(bindings: Sequence[Binding]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(binding_text(b) for b in bindings))
+
+
+def _rewritten(identity: Identity, derived: Derived | None) -> Derivation:
+    structures = {name: s.structure for name, s in identity.inputs.items() if s.structure}
+    return normalise(
+        identity.left,
+        identity.right,
+        hypotheses=structures,
+        differentiated=() if derived is None else (derived.primal,),
+    )
+
+
+def _inductive(parts: Sequence[Proof], named: bool) -> Proof:
+    """A start and a step, each for all shapes, are a proof for all depths."""
+    found = weakest(parts)
+    complete = all(part.label.startswith("all_") or not named for part in parts)
+    if found.label in ("refuted", "none"):
+        where = "start" if found is parts[0] else "step"
+        return found.model_copy(update={"finding": f"the {where}: {found.finding}"})
+    if not complete:
+        return found
+    base, step = (part.certificate for part in parts)
+    return found.model_copy(
+        update={
+            "label": "all_depths",
+            "finding": None,
+            "certificate": (InductionCertificate(base=base, step=step),),
+        }
+    )
 
 
 def _evaluated(
-    subject: _Subject, known: Known, label: ProofLabel, reason: str | None = None
+    identity: Identity,
+    known: Known,
+    derived: Derived | None,
+    label: ProofLabel,
+    reason: str | None = None,
 ) -> Proof:
     if known.bounds is not None:
         shapes = (bounds_text(known.bounds),)
     else:
-        shapes = tuple(dict.fromkeys(binding_text(b) for b in known.bindings))
+        shapes = _binding_texts(known.bindings)
     return Proof(
         label=label,
         failure_bits=round(known.failure_bits, 1),
         shapes=shapes,
         hypotheses=(*known.hypotheses, *conditions(known.pairs)),
         finding=reason and f"not for all shapes: {reason}",
-        certificate=(certify.of_evaluation(subject.identity, known, subject.derivative),),
+        certificate=(certify.of_evaluation(identity, known, derived),),
     )
 
 
-def _refuted(subject: _Subject, witness: Witness) -> Proof:
+def _refuted(identity: Identity, witness: Witness, derived: Derived | None) -> Proof:
     place = f"element {list(witness.index)}" if witness.index else "the value"
     values = ", ".join(
         f"{name} = {_cells(cells.tolist())}" for name, cells in witness.point.items()
@@ -141,9 +278,7 @@ def _refuted(subject: _Subject, witness: Witness) -> Proof:
         finding=(
             f"{place} is {witness.left} on one side and {witness.right} on the other{at}, {values}"
         ),
-        certificate=(
-            certify.of_witness(subject.identity, subject.pairs, witness, subject.derivative),
-        ),
+        certificate=(certify.of_witness(identity, witness, derived),),
     )
 
 
@@ -237,7 +372,9 @@ def combined(symbolic: Proof | None, climbed: Proof) -> Proof:
         return symbolic.model_copy(update={"label": "none", "finding": finding})
     if symbolic.label == "none" or climbed.label == "none":
         # A step that fails, or symbols that derive something else, is never overruled.
-        finding = symbolic.finding or climbed.finding
+        exact = symbolic.label == "exact_at_shapes"
+        further = climbed.finding and f"not for all shapes: {climbed.finding}" if exact else None
+        finding = symbolic.finding or further or climbed.finding
         return symbolic.model_copy(update={"finding": finding})
     if symbolic.label == "refuted" and climbed.label != "refuted":
         return symbolic

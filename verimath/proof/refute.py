@@ -9,7 +9,7 @@ import itertools
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
 from math import prod
 from typing import Any
@@ -32,6 +32,8 @@ _LARGEST_SIZE = 4
 _LARGEST_SHAPES = 80  # choices of sizes
 _LARGEST_ELEMENTS = 64  # in the inputs
 _SIMPLIFICATIONS = 150  # evaluations
+# Balls this narrow around zero, relative to the values, are taken for zero: no difference was seen.
+_NARROW = 2.0**-160
 
 Point = Mapping[str, Objects]  # arrays of Fraction
 
@@ -40,6 +42,7 @@ Point = Mapping[str, Objects]  # arrays of Fraction
 class Witness:
     """Where two sides differ: `left` - `right` at one element is certainly between the numbers."""
 
+    pairs: tuple[tuple[Node, Node], ...]  # the two sides in core operations
     binding: Binding
     point: Point
     output: int
@@ -107,7 +110,7 @@ def _member(
     spec: Input, shape: tuple[int, ...], binding: Binding, source: random.Random, number: int
 ) -> Objects:
     if spec.values is not None:
-        return _fractions(spec.values, lambda x: read_literal(float(x)).factor)
+        return given_numbers(spec)
     if spec.structure is not None:
         free = np.array([source.randint(-3, 3) for _ in range(prod(shape))], dtype=np.float64)
         made = STRUCTURES[spec.structure].make(free.reshape(1, *shape), "float64")[0]
@@ -121,6 +124,11 @@ def _member(
         taken.add(value)
         cells[place] = value
     return cells
+
+
+def given_numbers(spec: Input) -> Objects:
+    """The rational numbers that a given input's decimals stand for."""
+    return _fractions(spec.values, lambda x: read_literal(float(x)).factor)
 
 
 def _fractions(values: Any, of: Callable[[Any], Fraction]) -> Objects:
@@ -174,8 +182,10 @@ def _enclosed(outputs: Sequence[Node], point: Point, binding: Binding) -> Witnes
             if not gap.is_finite():
                 raise UndecidedError("an element that isn't finite")
             if not gap.contains(0):
-                return Witness(binding, point, k, index, _shown(one), _shown(other), *_ends(gap))
-            if gap.rad() > 0 and gap.abs_upper() > 1e-6:
+                pairs = tuple(zip(outputs[:count], outputs[count:], strict=True))
+                shown = _shown(one), _shown(other)
+                return Witness(pairs, binding, point, k, index, *shown, *_ends(gap))
+            if gap.abs_upper() > _NARROW * (1 + abs(one)).upper():
                 raise UndecidedError("a ball around zero that is wide")
     return None
 
@@ -190,11 +200,16 @@ def _ends(gap: Any) -> tuple[str, str]:
 
 
 def _decimal(end: Any, rounding: str) -> str:
-    """An end of a ball, a dyadic number, in eight digits."""
+    """An end of a ball, a dyadic number, in eight digits; however large its exponent is."""
     mantissa, exponent = (int(part) for part in end.mid().man_exp())
-    exact = Fraction(mantissa) * Fraction(2) ** exponent
-    context = Context(prec=8, rounding=rounding)
-    return str(context.divide(Decimal(exact.numerator), Decimal(exact.denominator)))
+    wide = Context(prec=120, Emax=MAX_EMAX, Emin=MIN_EMIN)
+    near = wide.multiply(Decimal(mantissa), wide.power(Decimal(2), Decimal(exponent)))
+    # The power is rounded; what that may be is far less than the last digit that is kept.
+    outward = wide.multiply(abs(near), Decimal("1e-100")).copy_sign(
+        Decimal(1 if rounding == ROUND_CEILING else -1)
+    )
+    short = Context(prec=8, rounding=rounding, Emax=MAX_EMAX, Emin=MIN_EMIN)
+    return str(short.plus(wide.add(near, outward)))
 
 
 # --- simpler --------------------------------------------------------------------------------

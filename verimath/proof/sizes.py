@@ -74,6 +74,14 @@ def _product(*counts: _Count) -> _Count:
     return _Count(sum((count.number for count in counts), _ZERO), divisors)
 
 
+def _repeated(count: _Count, times: Fraction) -> _Count:
+    """The product of so many of them."""
+    if not times:
+        return _NOTHING
+    divisors = {d: (each, power * times) for d, (each, power) in count.divisors.items()}
+    return _Count(count.number * times, divisors)
+
+
 def _sum(*counts: _Count) -> _Count:
     """Over the least common denominator."""
     divisors: dict[_Divisor, tuple[Fraction, Fraction]] = {}
@@ -246,7 +254,7 @@ class _Counter:
         if exponent.denominator == 1:
             if exponent < 0:
                 return self._reciprocal(node.inputs[0], count, -exponent)
-            return _product(*[count] * exponent.numerator) if exponent else _NOTHING
+            return _repeated(count, Fraction(exponent))
         if not self.roots:
             return _NOTHING
         # sqrt(a / b) = w / b with w^2 = a b: every other w is replaced by half of what a b counts.
@@ -348,7 +356,7 @@ class _Counter:
         many = self.largest(size)
         if many is None or any(axis in d.axes for d in count.divisors):
             raise NoBoundError("sums are multiplied along another axis")
-        return _product(*[count] * many).moved(lambda a: a if a < axis else a - 1)
+        return _repeated(count, Fraction(many)).moved(lambda a: a if a < axis else a - 1)
 
     def _cumulative(self, node: Node, below: list[_Count]) -> _Count:
         (count,), (axis, _) = below, node.parameter

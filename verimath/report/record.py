@@ -131,6 +131,7 @@ class Proof(Record):
     shapes: tuple[str, ...] = ()
     hypotheses: tuple[str, ...] = ()
     axioms: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()  # of rewriting, where that is what proves
     steps: tuple[Step, ...] = ()
     finding: str | None = None  # why it is no more than this, or what refutes the claim
     certificate: tuple[Certificate, ...] = ()  # one per choice of ranks

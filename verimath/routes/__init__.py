@@ -15,23 +15,30 @@ from verimath.backends import Backend
 from verimath.claim import (
     AtMost,
     Claim,
+    Derivative,
     Equal,
     ErrorClass,
     Function,
-    Gradient,
+    Hessian,
+    Jacobian,
     Library,
     Route,
     Seeder,
+    Statement,
 )
 from verimath.dtypes import DTYPES
 from verimath.errors import ClaimError
 
+Derived = Literal["gradient", "jacobian", "hessian"]
 Kind = Literal["formula", "numeric", "reverse", "forward", "value", "sympy"]
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A route as it is run; `kind` says how, `side` whose word it is."""
+    """A route as it is run; `kind` says how, `side` whose word it is.
+
+    `derived` is what the kinds "reverse" and "forward" make of the function.
+    """
 
     name: str
     kind: Kind
@@ -42,6 +49,7 @@ class Way:
     standard: bool = False  # a formula of the claim, written against the array API standard
     stateful: bool = False  # declared: it remembers earlier calls
     random: Seeder | None = None  # declared: seeds what it draws from
+    derived: Derived = "gradient"
     error_class: ErrorClass = "componentwise"  # declared, by it or by its claim
 
 
@@ -55,17 +63,29 @@ class Cell:
 
 
 _ALL: tuple[Library, ...] = ("numpy", "torch")
+_TORCH_MODES = ("torch reverse mode", "torch forward mode")
+
+
+def derived_by(statement: Statement) -> Derived:
+    """Which derivative a statement speaks of."""
+    if isinstance(statement, Jacobian):
+        return "jacobian"
+    return "hessian" if isinstance(statement, Hessian) else "gradient"
 
 
 def implied_ways(claim: Claim) -> tuple[Way, ...]:
     """The routes that every claim of this kind has, before those it declares."""
     match claim.statement:
-        case Gradient(of=of, equals=equals):
+        case Derivative() as statement:
+            of, equals = statement.of, statement.equals
+            what, modes = derived_by(statement), _TORCH_MODES
+            if what == "hessian":
+                modes = ("torch reverse over reverse", "torch forward over reverse")
             return (
                 Way("sympy", "sympy", of, ("numpy",), ("float64",)),
                 Way("closed form", "formula", equals, _ALL, side="claim", standard=True),
-                Way("torch reverse mode", "reverse", of, ("torch",), standard=True),
-                Way("torch forward mode", "forward", of, ("torch",), standard=True),
+                Way(modes[0], "reverse", of, ("torch",), standard=True, derived=what),
+                Way(modes[1], "forward", of, ("torch",), standard=True, derived=what),
             )
         case Equal(left=left, right=right):
             return (
@@ -91,6 +111,7 @@ def declared_ways(
     routes: Sequence[Route],
     *,
     side: Literal["reference", "candidate"],
+    derived: Derived = "gradient",
     error_class: ErrorClass = "componentwise",
 ) -> list[Way]:
     """The ways of routes that a claim declares or a caller brings, with the claim's error class."""
@@ -104,6 +125,7 @@ def declared_ways(
             side=side,
             stateful=route.stateful,
             random=route.random,
+            derived=derived,
             error_class=route.error_class or error_class,
         )
         if route.kind == "numeric":
@@ -120,9 +142,9 @@ def ways_of(claim: Claim) -> tuple[Way, ...]:
 
     Raises ClaimError if a route of the claim bears the name of an implied one.
     """
-    implied, declared = (
-        implied_ways(claim),
-        declared_ways(claim.routes, side="reference", error_class=claim.error_class),
+    implied, derived = implied_ways(claim), derived_by(claim.statement)
+    declared = declared_ways(
+        claim.routes, side="reference", derived=derived, error_class=claim.error_class
     )
     clash = {way.name for way in implied} & {way.name for way in declared}
     if clash:

@@ -1,8 +1,11 @@
-"""torch's two modes of differentiation, applied to a function with one 0-d result.
+"""torch's two modes of differentiation, applied to a function of tensors.
+
+A gradient is of a function with one 0-d result, a Jacobian of any shape; a Hessian is the Jacobian
+of a gradient, by reverse mode over reverse mode or by forward mode over it.
 
 Cotangents and directions are never ones: code that ignores, squares or takes the size of what it
 is given would not show. Minus a power of two does show it, and scales without rounding; where twice
-the gradient overflows, minus one is the last resort.
+the derivative overflows, minus one is the last resort.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,47 +14,95 @@ from typing import Any
 import torch
 from torch.autograd import forward_ad
 
+from verimath.routes import Derived
+
 _PROBES = (-2.0, -1.0)
+
+Tensors = tuple[torch.Tensor, ...]
 
 
 def reverse(
-    function: Callable[..., Any], arrays: Mapping[str, torch.Tensor], wrt: Sequence[str]
-) -> tuple[torch.Tensor, ...]:
-    """Gradients by `torch.autograd.grad`; zero where the value doesn't depend on an input.
+    function: Callable[..., Any],
+    arrays: Mapping[str, torch.Tensor],
+    wrt: Sequence[str],
+    derived: Derived = "gradient",
+) -> Tensors:
+    """Derivatives by `torch.autograd.grad`; zero where the value doesn't depend on an input.
 
-    Raises what torch raises, and TypeError for a result that is no 0-d tensor.
+    Raises what torch raises, and TypeError for a result that is no tensor, or not 0-d where a
+    gradient is part of it.
     """
-    scaled: tuple[torch.Tensor, ...] = ()
+    found: Tensors = ()
     for probe in _PROBES:
         # Detached, not copied: layouts stay, and code that writes into its inputs shows.
         leaves = {name: x.detach().requires_grad_(name in wrt) for name, x in arrays.items()}
-        value = scalar(function(*leaves.values()))
         sources = [leaves[name] for name in wrt]
-        if not value.requires_grad:
-            return tuple(torch.zeros_like(source) for source in sources)
-        seed = torch.full_like(value, probe)
-        found = torch.autograd.grad(value, sources, seed, materialize_grads=True)
-        scaled = tuple(gradient / probe for gradient in found)
-        if all(bool(torch.isfinite(gradient).all()) for gradient in scaled):
+        if derived == "jacobian":
+            found = _rows(tensor(function(*leaves.values())), sources, probe)
+        else:
+            value = scalar(function(*leaves.values()))
+            found = _gradients(value, sources, probe, again=derived == "hessian")
+            found = _rows(found[0], sources, probe) if derived == "hessian" else found
+        if all(bool(torch.isfinite(each).all()) for each in found):
             break
-    return scaled
+    return found
+
+
+def _gradients(
+    value: torch.Tensor, sources: Sequence[torch.Tensor], probe: float, *, again: bool = False
+) -> Tensors:
+    """The gradients of a number; `again` keeps their graph, to differentiate them again."""
+    if not value.requires_grad:
+        return tuple(torch.zeros_like(source) for source in sources)
+    seed = torch.full_like(value, probe)
+    found = torch.autograd.grad(value, sources, seed, create_graph=again, materialize_grads=True)
+    return tuple(gradient / probe for gradient in found)
+
+
+def _rows(value: torch.Tensor, sources: Sequence[torch.Tensor], probe: float) -> Tensors:
+    """The Jacobian, one element of the value after the other."""
+    rows: list[Tensors] = []
+    for index in range(value.numel() if value.requires_grad else 0):
+        seed = _unit(value, index, probe)
+        found = torch.autograd.grad(value, sources, seed, retain_graph=True, materialize_grads=True)
+        rows.append(tuple(gradient / probe for gradient in found))
+    if not rows:
+        return tuple(value.new_zeros(value.shape + source.shape) for source in sources)
+    return tuple(
+        torch.stack(column).reshape(value.shape + source.shape)
+        for column, source in zip(zip(*rows, strict=True), sources, strict=True)
+    )
+
+
+def _unit(like: torch.Tensor, index: int, number: float) -> torch.Tensor:
+    """Zeros of the same shape with one number in them."""
+    found = torch.zeros(like.shape, dtype=like.dtype, device=like.device)
+    found.view(-1)[index] = number
+    return found
 
 
 def forward(
-    function: Callable[..., Any], arrays: Mapping[str, torch.Tensor], wrt: Sequence[str]
-) -> tuple[torch.Tensor, ...]:
-    """Gradients by forward mode, one direction per element of each input."""
-    return tuple(_one_forward(function, arrays, name) for name in wrt)
+    function: Callable[..., Any],
+    arrays: Mapping[str, torch.Tensor],
+    wrt: Sequence[str],
+    derived: Derived = "gradient",
+) -> Tensors:
+    """Derivatives by forward mode, one direction per element of each input.
+
+    Raises as `reverse` does.
+    """
+    return tuple(_one_forward(function, arrays, name, derived) for name in wrt)
 
 
 def _one_forward(
-    function: Callable[..., Any], arrays: Mapping[str, torch.Tensor], name: str
+    function: Callable[..., Any], arrays: Mapping[str, torch.Tensor], name: str, derived: Derived
 ) -> torch.Tensor:
     array = arrays[name]
-    slopes = [_slope(function, arrays, name, index) for index in range(array.numel())]
-    if not slopes:
-        return torch.zeros_like(array)
-    return torch.stack(slopes).reshape(array.shape)
+    slopes = [_slope(function, arrays, name, index, derived) for index in range(array.numel())]
+    if slopes:
+        return torch.stack(slopes, dim=-1).reshape(slopes[0].shape + array.shape)
+    shape = tensor(function(*arrays.values())).shape if derived == "jacobian" else ()
+    return array.new_zeros((*(array.shape if derived == "hessian" else shape), *array.shape))
 
 
 def _writable(array: torch.Tensor) -> torch.Tensor:
@@ -61,25 +112,42 @@ def _writable(array: torch.Tensor) -> torch.Tensor:
 
 
 def _slope(
-    function: Callable[..., Any], arrays: Mapping[str, torch.Tensor], name: str, index: int
+    function: Callable[..., Any],
+    arrays: Mapping[str, torch.Tensor],
+    name: str,
+    index: int,
+    derived: Derived,
 ) -> torch.Tensor:
-    """The derivative in one element of one input."""
+    """The derivative in one element of one input: of the value, or of its gradient."""
     array = arrays[name]
     slope = torch.zeros((), dtype=array.dtype, device=array.device)
     for probe in _PROBES:
-        direction = torch.zeros(array.shape, dtype=array.dtype, device=array.device)
-        direction.view(-1)[index] = probe
+        direction = _unit(array, index, probe)
         with forward_ad.dual_level():
-            dual = forward_ad.make_dual(_writable(array), direction)
+            source = _writable(array).requires_grad_(derived == "hessian")
+            dual = forward_ad.make_dual(source, direction)
             arguments = [dual if key == name else other for key, other in arrays.items()]
-            value = scalar(function(*arguments))
+            value = (tensor if derived == "jacobian" else scalar)(function(*arguments))
+            if derived == "hessian":
+                (value,) = _gradients(value, [dual], probe, again=True)
             tangent = forward_ad.unpack_dual(value).tangent
             if tangent is None:  # pyright: ignore[reportUnnecessaryComparison]
-                return torch.zeros_like(value)  # the result doesn't depend on the direction
-            slope = tangent / probe
-        if bool(torch.isfinite(slope)):
+                # The result doesn't depend on the direction.
+                return torch.zeros_like(value).detach()
+            slope = (tangent / probe).detach()
+        if bool(torch.isfinite(slope).all()):
             break
     return slope
+
+
+def tensor(value: Any) -> torch.Tensor:
+    """The value itself if it is a tensor.
+
+    Raises TypeError, with what it is, for anything else.
+    """
+    if not isinstance(value, torch.Tensor):
+        raise TypeError(f"the function returned {value!r}; a derivative needs a tensor")
+    return value
 
 
 def scalar(value: Any) -> torch.Tensor:

@@ -131,7 +131,7 @@ def _call(cell: Cell, arrays: Mapping[str, Any], wrt: Sequence[str]) -> Any:
     from verimath.routes import autograd
 
     mode = autograd.reverse if way.kind == "reverse" else autograd.forward
-    return mode(function, arrays, wrt)
+    return mode(function, arrays, wrt, way.derived)
 
 
 def _as_standard(function: Callable[..., Any], backend: Backend) -> Callable[..., Any]:

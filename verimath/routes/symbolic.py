@@ -17,13 +17,13 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from verimath.arithmetic.symbolic import exact
-from verimath.claim import AtMost, Equal, Gradient, Statement
+from verimath.claim import AtMost, Derivative, Equal, Hessian, Statement
 from verimath.errors import ClaimError
 from verimath.formula.literals import read_literal
 
 Objects = NDArray[np.object_]
-# Lambdified expressions run at this many bits: their own rounding is nowhere near float64's.
-_PRECISION = 256
+# Lambdified expressions run at this many bits: log(1 + x) keeps float64's digits for the least x.
+_PRECISION = 1152
 
 _FUNCTIONS: dict[str, Any] = {
     "negative": lambda x: -x,
@@ -530,24 +530,32 @@ def call(function: Callable[..., Any], inputs: Mapping[str, Objects]) -> tuple[O
 
 
 def entries(statement: Statement, inputs: Mapping[str, Objects]) -> tuple[Objects, ...]:
-    """The wanted value by sympy: gradients are differentiated symbol by symbol.
+    """The wanted value by sympy: functions are differentiated symbol by symbol.
 
     Raises ClaimError if the formulas don't run on symbols.
     """
     try:
         match statement:
-            case Gradient():
-                value = call(statement.of, inputs)[0].item()
-                slope = np.frompyfunc(lambda symbol: sp.diff(value, symbol), 1, 1)
-                return tuple(
-                    np.asarray(slope(inputs[name]), dtype=object) for name in statement.wrt_names
-                )
+            case Derivative():
+                value = call(statement.of, inputs)[0]
+                if isinstance(statement, Hessian):
+                    value = _slopes(value, inputs[statement.wrt_names[0]])
+                return tuple(_slopes(value, inputs[name]) for name in statement.wrt_names)
             case Equal():
                 return call(statement.left, inputs)
             case AtMost():
                 return call(statement.of, inputs)
     except (TypeError, ValueError, AttributeError) as error:
         raise ClaimError(f"the formula doesn't run on symbols: {error}") from error
+
+
+def _slopes(value: Objects, by: Objects) -> Objects:
+    """The derivative of every element by every symbol; of shape value + by."""
+    found = np.empty(value.shape + by.shape, dtype=object)
+    for index in np.ndindex(*value.shape):
+        for place in np.ndindex(*by.shape):
+            found[index + place] = sp.diff(value[index], by[place])
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,329 @@
+"""The ladder: true claims climb, false ones get a certified counterexample, whatever the seed."""
+
+import itertools
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from array_api_compat import array_namespace as ns
+
+from tests.proof.test_identity import FALSE, TRUE
+from verimath import (
+    AtMost,
+    Claim,
+    ClaimError,
+    Domain,
+    Equal,
+    Gradient,
+    UsageError,
+    given,
+    induction,
+    invertible,
+    nonzero,
+    one_hot,
+    positive,
+    prove,
+    reals,
+    simplex,
+    spd,
+    symmetric,
+)
+from verimath.catalogue import all_claims
+from verimath.formula.graph import Formula
+from verimath.formula.mutate import mutate
+from verimath.proof import refute as refuting
+from verimath.proof.identity import Identity, for_all_sizes
+from verimath.proof.ladder import combined, weakest
+from verimath.proof.normal_form import normalise
+from verimath.proof.refute import refute
+from verimath.report.record import Proof
+
+
+def claim(statement, **inputs):
+    return Claim(id="x", title="x", source="x", domain=Domain(**inputs), statement=statement)
+
+
+def proved_by_rewriting(identity):
+    structures = {name: s.structure for name, s in identity.inputs.items() if s.structure}
+    return normalise(identity.left, identity.right, hypotheses=structures).proved
+
+
+def mutants_of(identity):
+    formula = Formula("claimed", {}, identity.right, {})
+    for name, other in mutate(formula):
+        yield (
+            name,
+            Identity(
+                identity.left, other.outputs, identity.inputs, identity.shapes, identity.allowed
+            ),
+        )
+
+
+@pytest.mark.parametrize("name", TRUE)
+def test_mutants_are_refuted_at_every_seed(name):
+    identity = TRUE[name]()
+    refuted = 0
+    found = list(mutants_of(identity))
+    # Neighbours in the list change the same node.
+    for what, mutant in found[:: max(1, len(found) // 8)]:
+        witnesses = [refute(mutant, seed=seed) for seed in range(8)]
+        if any(witness is None for witness in witnesses):
+            assert not any(witnesses), (what, witnesses)
+            continue
+        refuted += 1
+        assert not for_all_sizes(mutant).equal, what
+        assert not proved_by_rewriting(mutant), what
+    assert refuted >= 2
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("name", TRUE)
+def test_all_mutants_are_refuted_or_equal(name):
+    identity = TRUE[name]()
+    for what, mutant in mutants_of(identity):
+        witnesses = [refute(mutant, seed=seed) for seed in range(8)]
+        if all(witnesses):
+            assert not for_all_sizes(mutant).equal, what
+            assert not proved_by_rewriting(mutant), what
+        else:
+            assert not any(witnesses), what
+
+
+@pytest.mark.parametrize("name", FALSE)
+def test_what_is_false_is_neither_rewritten_nor_spared(name):
+    identity = FALSE[name]()
+    assert not proved_by_rewriting(identity)
+    assert all(refute(identity, seed=seed) is not None for seed in range(8))
+
+
+def test_true_claims_are_never_refuted(monkeypatch):
+    """Thousands of evaluations, at all the points that are tried."""
+    count = 0
+    original = refuting._difference
+
+    def counted(*arguments):
+        nonlocal count
+        count += 1
+        return original(*arguments)
+
+    monkeypatch.setattr(refuting, "_difference", counted)
+    monkeypatch.setattr(refuting, "_LARGEST_SHAPES", 40)
+    for name in TRUE:
+        assert refute(TRUE[name](), seed=11) is None, name
+    assert count >= 1000
+
+
+@pytest.mark.deep
+def test_ten_thousand_evaluations_of_true_claims_refute_none(monkeypatch):
+    count = 0
+    original = refuting._difference
+
+    def counted(*arguments):
+        nonlocal count
+        count += 1
+        return original(*arguments)
+
+    monkeypatch.setattr(refuting, "_difference", counted)
+    for seed in itertools.count():
+        for name in TRUE:
+            assert refute(TRUE[name](), seed=seed) is None, name
+        if count >= 10_000:
+            break
+
+
+# --- witnesses --------------------------------------------------------------------------------
+
+
+def witness_of(statement, **inputs):
+    proof = prove(claim(statement, **inputs))
+    assert proof.label == "refuted", proof
+    (certificate,) = proof.certificate
+    return certificate
+
+
+def test_a_witness_is_small_rational_and_in_the_domain():
+    certificate = witness_of(
+        Equal(left=lambda x: x**2, right=lambda x: x), x=reals("n", 2, 3, exclude_min=True)
+    )
+    (point,) = certificate.point
+    assert certificate.sizes == {"n": 1}
+    assert all(2 < Fraction(value) <= 3 for value in point.values)
+    assert 0 < float(certificate.low) <= float(certificate.high)
+
+
+@pytest.mark.parametrize(
+    ("spec", "holds"),
+    [
+        (simplex("n"), lambda x: sum(x) == 1 and min(x) >= 0),
+        (one_hot("n"), lambda x: sorted(x) == [0] * (len(x) - 1) + [1]),
+        (positive("n"), lambda x: min(x) > 0),
+        (nonzero("n"), lambda x: 0 not in x),
+    ],
+)
+def test_witnesses_have_the_structure_of_the_domain(spec, holds):
+    certificate = witness_of(Equal(left=lambda x: x * 1, right=lambda x: 2 * x), x=spec)
+    (point,) = certificate.point
+    assert holds([Fraction(value) for value in point.values])
+
+
+def test_matrices_of_a_witness_have_their_structure():
+    certificate = witness_of(Equal(left=lambda A: A @ A, right=lambda A: A * A), A=spd())
+    (point,) = certificate.point
+    cells = np.array([Fraction(v) for v in point.values], dtype=object).reshape(point.shape)
+    assert (cells == cells.T).all()
+    assert np.linalg.eigvalsh(cells.astype(float)).min() > 0
+
+
+def test_a_difference_of_one_in_ten_to_the_thirty_six_is_certain():
+    certificate = witness_of(
+        Equal(
+            left=lambda x: ns(x).exp(x),
+            right=lambda x: ns(x).exp(x) + 1e-9 * 1e-9 * 1e-9 * 1e-9 * ns(x).exp(x),
+        ),
+        x=reals("n"),
+    )
+    assert -1e-35 < float(certificate.low) <= float(certificate.high) < 0
+
+
+def test_points_at_a_kink_are_passed_over():
+    """At zero, any subgradient is right; elsewhere this one is wrong."""
+    certificate = witness_of(
+        Gradient(
+            of=lambda x: ns(x).sum(abs(x)), wrt="x", equals=lambda x: ns(x).sign(x) * ns(x).sign(x)
+        ),
+        x=reals("n"),
+    )
+    (point,) = certificate.point
+    assert all(Fraction(value) != 0 for value in point.values)
+
+
+# --- the rungs --------------------------------------------------------------------------------
+
+
+def test_rungs():
+    inverse = claim(
+        Equal(
+            left=lambda A: ns(A).linalg.inv(A) @ A, right=lambda A: 0 * A + ns(A).eye(A.shape[0])
+        ),
+        A=invertible(),
+    )
+    assert prove(inverse).label == "all_shapes_derivation"
+    running = claim(
+        Equal(
+            left=lambda x: ns(x).cumulative_sum(2 * x), right=lambda x: 2 * ns(x).cumulative_sum(x)
+        ),
+        x=reals("n"),
+    )
+    proof = prove(running)
+    assert proof.label in ("exact_at_shapes", "all_shapes_derivation")
+    arcs = claim(
+        Equal(
+            left=lambda x: ns(x).atan(x) + ns(x).atan(1 / x),
+            right=lambda x: 0 * x + 1.5707963267948966,
+        ),
+        x=reals("n", 1, 2),
+    )
+    proof = prove(arcs)
+    assert proof.label == "none"
+    assert proof.finding.startswith("undecided: ")
+
+
+def test_a_domain_of_one_shape_has_no_other_shapes():
+    proof = prove(claim(Equal(left=lambda x: x + x, right=lambda x: 2 * x), x=reals("2 3")))
+    assert proof.label == "exact_at_shapes"
+
+
+def test_hypotheses_are_printed():
+    form = Gradient(of=lambda A, x: x @ A @ x, wrt="x", equals=lambda A, x: 2 * A @ x)
+    assert any("symmetric" in h for h in prove(claim(form, A=symmetric(), x=reals("n"))).hypotheses)
+    assert prove(claim(form, A=reals("n n"), x=reals("n"))).label == "refuted"
+    kinked = Gradient(of=lambda x: ns(x).sum(abs(x)), wrt="x", equals=lambda x: ns(x).sign(x))
+    assert "off the kinks" in prove(claim(kinked, x=reals("n"))).hypotheses
+
+
+def test_bounds_over_given_numbers_are_decided():
+    inside = claim(AtMost(of=lambda x: x - 1, bound=0.25), x=given([0.75, 1.0]))
+    assert prove(inside).label == "exact_at_shapes"
+    outside = claim(AtMost(of=lambda x: x - 1, bound=0.25), x=given([0.75, 1.5]))
+    assert prove(outside).label == "refuted"
+    assert prove(claim(AtMost(of=lambda x: x, bound=1.0), x=reals("n", 0, 1))).label == "none"
+
+
+def test_induction_needs_start_and_step():
+    def collapse(start, step):
+        return claim(
+            induction(
+                left=(lambda X, W: X, lambda H, X, W: H @ W),
+                right=(start, step),
+                relation=lambda M, X, W: X @ M,
+            ),
+            M=reals("d d"),
+            X=reals("n d"),
+            W=reals("d d"),
+        )
+
+    def one(X, W):
+        return ns(X).eye(X.shape[1])
+
+    proof = prove(collapse(one, lambda M, X, W: M @ W))
+    assert proof.label == "all_depths"
+    assert proof.certificate[0].kind == "induction"
+    wrong_step = prove(collapse(one, lambda M, X, W: W @ M))
+    assert wrong_step.label == "refuted"
+    assert wrong_step.finding.startswith("the step: ")
+    wrong_start = prove(collapse(lambda X, W: 2 * one(X, W), lambda M, X, W: M @ W))
+    assert wrong_start.label == "refuted"
+    assert wrong_start.finding.startswith("the start: ")
+
+
+def test_induction_wants_functions():
+    with pytest.raises(ClaimError, match="two functions"):
+        induction(left=(1, 2), right=(abs, abs), relation=abs)
+    with pytest.raises(ClaimError, match="relation=3"):
+        induction(left=(abs, abs), right=(abs, abs), relation=3)
+
+
+def test_prove_wants_a_claim():
+    with pytest.raises(UsageError, match="wants a Claim"):
+        prove("mean-square-gradient")
+
+
+# --- putting proofs together ------------------------------------------------------------------
+
+
+def test_a_claim_is_proved_as_far_as_at_its_weakest_rank():
+    strong = Proof(label="all_shapes_derivation", shapes=("a",), hypotheses=("h",))
+    weak = Proof(label="exact_at_shapes", failure_bits=40.0, shapes=("b",), hypotheses=("g",))
+    both = weakest([strong, weak])
+    assert both.label == "exact_at_shapes"
+    assert both.failure_bits == 40
+    assert both.shapes == ("a", "b")
+    assert both.hypotheses == ("h", "g")
+    refuted = Proof(label="refuted", finding="here")
+    assert weakest([strong, refuted]) is refuted
+
+
+def test_symbols_and_ladder_check_each_other():
+    proved = Proof(label="all_shapes_derivation")
+    assert combined(None, proved) is proved
+    refuted = Proof(label="refuted", finding="they differ")
+    contradiction = combined(refuted, proved)
+    assert contradiction.label == "none"
+    assert "contradiction" in contradiction.finding
+    broken = Proof(label="none", finding="a step fails")
+    assert combined(broken, proved).label == "none"
+    exact = Proof(label="exact_at_shapes", hypotheses=("a",))
+    assert combined(exact, proved).label == "all_shapes_derivation"
+    assert combined(exact, Proof(label="none", finding="undecided")).label == "exact_at_shapes"
+    # Symbols were looked at where it holds; the counterexample is elsewhere.
+    assert combined(exact, refuted).label == "refuted"
+    assert combined(refuted, refuted).label == "refuted"
+
+
+@pytest.mark.parametrize(
+    "id_", ["mean-square-gradient", "summed-matrix-product-gradient-2x", "woodbury", "mlp-collapse"]
+)
+def test_certificates_survive_the_report(id_):
+    proof = prove(all_claims()[id_])
+    assert proof.certificate
+    assert Proof.model_validate_json(proof.model_dump_json()) == proof

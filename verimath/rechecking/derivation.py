@@ -1,0 +1,413 @@
+"""Checking the part `derivation`: both sides in index notation, and every step to nothing.
+
+What is arithmetic with lists is done exactly. That terms have the value of a node, or of the terms
+that they replace, is looked at in rational numbers (balls of many digits where there are roots or
+functions) at random points, up to the sizes at which the lemma of docs/proofs.md ends, where it
+gives any and they are not too large.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from random import Random
+from typing import Any
+
+import flint
+import numpy as np
+
+from verimath.rechecking.differentiated import check_differentiated, points, where
+from verimath.rechecking.evaluate import Plain, evaluate
+from verimath.rechecking.graph import Node, Shape, read_graph
+from verimath.rechecking.limits import Budget, RefusedError
+from verimath.rechecking.order import Counting, NoBoundError
+from verimath.rechecking.polynomials import alone, polynomial
+from verimath.rechecking.reals import NotRationalError, OutsideError, Reals, Residues, contains_zero
+from verimath.rechecking.sizing import Binding, check_pairs, kinds_of, seed_of, sizes_in
+from verimath.rechecking.structures import structures
+from verimath.rechecking.terms import (
+    MOST_TERMS,
+    Definitions,
+    Evaluation,
+    Term,
+    combined,
+    need,
+    read_definitions,
+    read_term,
+    read_terms,
+)
+from verimath.rechecking.unknowns import field_prime
+from verimath.report.certificate import DerivationCertificate
+
+FORMAT = "verimath derivation 1"
+_FIRST = "left side minus right side"
+_BITS = 320
+_HIGHEST = 5  # sizes that are looked at, unless the lemma ends later
+_LEMMA_HIGHEST = 8
+_BINDINGS = 10
+_DEPTH = 400  # steps of one output
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One term and the terms that take its place."""
+
+    before: Term
+    after: tuple[Term, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """What every term was multiplied by: a number per element, or a matrix along an axis."""
+
+    terms: tuple[Term, ...]
+    axis: int | None
+    free: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: what it changes."""
+
+    rule: str
+    changes: tuple[Change, ...]
+    times: Times | None
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One pair: both sides, and steps that are in order as lists."""
+
+    shape: Shape
+    left: tuple[Term, ...]
+    right: tuple[Term, ...]
+    steps: tuple[Step, ...]
+
+
+def check_derivation(part: DerivationCertificate) -> str:
+    """What holds, in short.
+
+    Raises RefusedError where something doesn't, or can't be confirmed.
+    """
+    nodes = read_graph(part.graph, part.inputs)
+    check_pairs(part.pairs, nodes)
+    record = part.steps
+    need(isinstance(record, dict), "the steps are no object")
+    assert isinstance(record, dict)
+    need(
+        set(record) == {"format", "hypotheses", "definitions", "outputs"}
+        and record["format"] == FORMAT,
+        f"the steps aren't of the format {FORMAT!r}",
+    )
+    hypotheses = record["hypotheses"]
+    need(
+        isinstance(hypotheses, list) and all(isinstance(line, str) for line in hypotheses),
+        "the hypotheses are no sentences",
+    )
+    structured = structures(str(line) for line in hypotheses)  # pyright: ignore
+    known = {item.name for item in part.inputs}
+    need(set(structured) <= known, "a hypothesis is about what is no input")
+    definitions = read_definitions(record["definitions"])
+    entries = record["outputs"]
+    need(isinstance(entries, list) and len(entries) == len(part.pairs), "not one output per pair")
+    outputs = [
+        _output(entry, nodes[pair[0]].shape, definitions)
+        for entry, pair in zip(entries, part.pairs, strict=True)  # pyright: ignore
+    ]
+    _check_values(part, nodes, definitions, outputs, structured)
+    count = sum(len(output.steps) for output in outputs)
+    dimensions = sizes_in(nodes, part.inputs)
+    return f"derived in {count} step{'s' * (count != 1)}" + (
+        f" for all {' '.join(sorted(dimensions))}" if dimensions else ""
+    )
+
+
+# Lists ------------------------------------------------------------------------------------------
+
+
+def _output(entry: Any, shape: Shape, definitions: Definitions) -> Output:
+    keys = {"shape", "left", "right", "steps"}
+    need(isinstance(entry, dict) and set(entry) == keys, f"an output has other keys than {keys}")
+    need(isinstance(entry["shape"], list), "an output's shape is no list")
+    own = tuple(polynomial(str(size)) for size in entry["shape"])
+    need(own == shape, "an output has another shape than its pair")
+    left, right = (read_terms(entry[side], shape, definitions) for side in ("left", "right"))
+    steps = entry["steps"]
+    need(isinstance(steps, list) and 0 < len(steps) <= _DEPTH, f"no steps, or more than {_DEPTH}")
+    first = steps[0]
+    need(
+        isinstance(first, dict) and set(first) == {"rule", "terms"} and first["rule"] == _FIRST,
+        f"the first step isn't {_FIRST!r}",
+    )
+    expression = combined(read_terms(first["terms"], shape, definitions))
+    negated = [Term(-t.coefficient, t.sizes, t.numbers, t.factors, t.sums) for t in right]
+    need(combined((*left, *negated)) == expression, "the first step isn't left minus right")
+    found: list[Step] = []
+    for place, step in enumerate(steps[1:], start=1):
+        try:
+            read, expression = _step(step, shape, definitions, expression)
+        except RefusedError as error:
+            raise RefusedError(f"step {place}: {error}") from None
+        found.append(read)
+    need(not expression, "the last step leaves terms over")
+    return Output(shape, left, right, tuple(found))
+
+
+def _step(
+    entry: Any, shape: Shape, definitions: Definitions, before: Mapping[Term, Fraction]
+) -> tuple[Step, dict[Term, Fraction]]:
+    need(
+        isinstance(entry, dict)
+        and {"rule", "changes", "terms"} <= set(entry) <= {"rule", "changes", "terms", "times"},
+        "has other keys than rule, changes, terms, times",
+    )
+    rule = entry["rule"]
+    need(isinstance(rule, str) and 0 < len(rule) <= 200 and rule != _FIRST, "has no rule")
+    need(isinstance(entry["changes"], list) and bool(entry["changes"]), "changes nothing")
+    need(len(entry["changes"]) <= MOST_TERMS, f"more than {MOST_TERMS} changes")
+    changes: list[Change] = []
+    total = dict(before)
+    for change in entry["changes"]:
+        need(isinstance(change, dict) and set(change) == {"from", "to"}, "a change isn't from, to")
+        old = read_term(change["from"], shape, definitions)
+        new = read_terms(change["to"], shape, definitions)
+        need(total.get(old.like) == old.coefficient, f"{rule!r} changes a term that isn't there")
+        del total[old.like]
+        changes.append(Change(old, new))
+    times = _times(entry["times"], shape, definitions) if "times" in entry else None
+    need(times is None or not total, f"{rule!r} multiplies only some of the terms")
+    after = combined(
+        [
+            *(Term(c, t.sizes, t.numbers, t.factors, t.sums) for t, c in total.items()),
+            *(term for change in changes for term in change.after),
+        ]
+    )
+    claimed = combined(read_terms(entry["terms"], shape, definitions))
+    need(after == claimed, f"{rule!r} leads to other terms than it says")
+    return Step(rule, tuple(changes), times), claimed
+
+
+def _times(entry: Any, shape: Shape, definitions: Definitions) -> Times:
+    need(isinstance(entry, dict) and {"terms"} <= set(entry) <= {"terms", "axis"}, "times what?")
+    if "axis" not in entry:
+        return Times(read_terms(entry["terms"], shape, definitions), None, shape)
+    axis = entry["axis"]
+    need(isinstance(axis, int) and 0 <= axis < len(shape), "times along no axis")
+    # The old place `was` is read as one more free index.
+    free = (*shape, shape[axis])
+    named = _renamed(entry["terms"], {"was": f"i{len(shape)}"})
+    return Times(read_terms(named, free, definitions), axis, free)
+
+
+def _renamed(terms: Any, names: Mapping[str, str]) -> Any:
+    need(isinstance(terms, list), "a list of terms is no list")
+    found: list[Any] = []
+    for term in terms:
+        need(
+            isinstance(term, dict) and isinstance(term.get("factors"), list), "a term is no object"
+        )
+        factors: list[Any] = []
+        for factor in term["factors"]:
+            need(
+                isinstance(factor, dict) and isinstance(factor.get("indices"), list),
+                "a factor is no object",
+            )
+            indices = [names.get(str(index), str(index)) for index in factor["indices"]]
+            factors.append({**factor, "indices": indices})
+        found.append({**term, "factors": factors})
+    return found
+
+
+# Values -----------------------------------------------------------------------------------------
+
+
+def _check_values(
+    part: DerivationCertificate,
+    nodes: Sequence[Node],
+    definitions: Definitions,
+    outputs: Sequence[Output],
+    structured: Mapping[str, str],
+) -> None:
+    seed = seed_of(part)
+    random, kinds, budget = Random(seed), kinds_of(nodes), Budget()
+    bindings = list(_sizes(part, nodes, definitions, outputs, random))
+    seen: list[Binding] = []
+    numbers: Plain = Residues(field_prime(Random(seed)))
+    for place, binding in enumerate(bindings):
+        spare = budget.left
+        try:
+            for drawn in points(part.inputs, kinds, binding, random, structured):
+                try:
+                    with flint.ctx.workprec(_BITS):
+                        try:
+                            _at(part, nodes, definitions, outputs, binding, drawn, budget, numbers)
+                        except NotRationalError:
+                            numbers = Reals()
+                            _at(part, nodes, definitions, outputs, binding, drawn, budget, numbers)
+                except (ZeroDivisionError, OutsideError):
+                    continue
+                seen.append(binding)
+                break
+        except RefusedError:
+            # The largest sizes come last; what is too long there was looked at before.
+            if budget.left >= 0 or place < 3 or len(seen) < 3:
+                raise
+            break
+        if spare - budget.left > budget.left:
+            break
+    if len(seen) * 2 < min(len(bindings), 4):
+        raise RefusedError("not confirmed: no point is in the domain")
+    if part.derivative is not None:
+        check_differentiated(part, part.derivative, nodes, seen, seed)
+
+
+def _sizes(
+    part: DerivationCertificate,
+    nodes: Sequence[Node],
+    definitions: Definitions,
+    outputs: Sequence[Output],
+    random: Random,
+) -> Iterator[Binding]:
+    """Small sizes, among them one with every dimension as large as the lemma needs it."""
+    dimensions = sorted(sizes_in(nodes, part.inputs))
+    if not dimensions:
+        yield from ({} for _ in range(3))
+        return
+    high = {
+        name: min(_LEMMA_HIGHEST, max(3, _enough(name, part, nodes, definitions, outputs)))
+        for name in dimensions
+    }
+    yield dict.fromkeys(dimensions, 2)
+    yield {name: 2 + place % 2 for place, name in enumerate(dimensions)}
+    yield dict.fromkeys(dimensions, 1)
+    for _ in range(_BINDINGS - 4 if len(dimensions) > 1 else 0):
+        yield {name: random.randint(1, high[name]) for name in dimensions}
+    if len(dimensions) == 1:
+        for size in range(3, high[dimensions[0]]):
+            yield {dimensions[0]: size}
+    yield high
+
+
+def _enough(
+    name: str,
+    part: DerivationCertificate,
+    nodes: Sequence[Node],
+    definitions: Definitions,
+    outputs: Sequence[Output],
+) -> int:
+    """Where the lemma ends for one dimension; a guess where it says nothing."""
+    free = max(sum(alone(size) == name for size in output.shape) for output in outputs)
+    try:
+        orders = [
+            max(_order(term, name, definitions) for term in (*change.after, change.before))
+            for output in outputs
+            for step in output.steps
+            for change in step.changes
+            if step.times is None
+        ]
+        fixed = {other: _HIGHEST for other in sizes_in(nodes, part.inputs) if other != name}
+        for output, pair in zip(outputs, part.pairs, strict=True):
+            for side, place in zip((output.left, output.right), pair, strict=True):
+                graph = Counting(nodes, name, fixed, signs=False).order(
+                    place, place, apart=range(9)
+                )
+                orders.append(max([graph, *(_order(term, name, definitions) for term in side)]))
+        return max(1, free) + max(orders)
+    except NoBoundError:
+        return _HIGHEST
+
+
+def _order(term: Term, name: str, definitions: Definitions) -> int:
+    """No less than the order of a term with everything cleared that it is divided by."""
+    order = sum((alone(size) == name for _, size in term.sums), Fraction(0))
+    order += sum(abs(power) for size, power in term.sizes if size == name)
+    for factor in term.factors:
+        entry = definitions[factor.of]
+        if entry.kind in ("inverse", "cholesky", "determinant", "reduction", "share", "index"):
+            if any(alone(size) == name for size in (*entry.indices, *entry.inner)):
+                raise NoBoundError(entry.kind)
+        elif entry.kind == "sum" and entry.terms:
+            inner = max(_order(part, name, definitions) for part in entry.terms)
+            order += abs(factor.exponent) * inner
+    return int(min(order, 1000))
+
+
+def _at(
+    part: DerivationCertificate,
+    nodes: Sequence[Node],
+    definitions: Definitions,
+    outputs: Sequence[Output],
+    binding: Binding,
+    drawn: Mapping[str, Any],
+    budget: Budget,
+    numbers: Plain,
+) -> None:
+    """Everything at one point."""
+    drawn = {
+        name: numbers.lift(x) if isinstance(numbers, Residues) else x for name, x in drawn.items()
+    }
+    wanted = [place for pair in part.pairs for place in pair]
+    values = evaluate(nodes, numbers, binding, drawn, budget, wanted)
+    terms = Evaluation(definitions, numbers, binding, drawn, budget)
+    sizes = where(binding)
+    for number, (output, pair) in enumerate(zip(outputs, part.pairs, strict=True)):
+        for side, found, place in zip(
+            ("left", "right"), (output.left, output.right), pair, strict=True
+        ):
+            if not _same(terms.terms(found, output.shape), numbers.lift(values[place])):
+                raise RefusedError(f"output {number}: `{side}` isn't node {place} at {sizes}")
+        for count, step in enumerate(output.steps, start=1):
+            message = f"output {number}, step {count}: {step.rule!r} doesn't hold at {sizes}"
+            times = _multiplier(terms, step.times, message)
+            for change in step.changes:
+                before = terms.terms((change.before,), output.shape)
+                if step.times is not None:
+                    before = _multiplied(before, times, step.times.axis)
+                if not _same(before, terms.terms(change.after, output.shape)):
+                    raise RefusedError(message)
+
+
+def _multiplier(terms: Evaluation, times: Times | None, message: str) -> Any:
+    if times is None:
+        return None
+    found = terms.terms(times.terms, times.free)
+    if times.axis is None:
+        if any(item == 0 for item in found.ravel()):
+            raise RefusedError(f"{message}: multiplied by zero")
+        _decided(found)
+        return found
+    # T[..., ik, ..., was]: one matrix for every place along the other axes.
+    matrices = np.moveaxis(found, times.axis, -2)
+    determinants = np.ravel(terms.numbers.determinant(matrices))
+    if any(item == 0 for item in determinants):
+        raise RefusedError(f"{message}: multiplied by a singular matrix")
+    _decided(determinants)
+    return matrices
+
+
+def _decided(numbers: Any) -> None:
+    if any(isinstance(item, flint.arb) and item.contains(0) for item in numbers.ravel()):
+        raise OutsideError
+
+
+def _multiplied(before: Any, times: Any, axis: int | None) -> Any:
+    if axis is None:
+        return np.asarray(before * times, dtype=object)
+    moved = np.moveaxis(before, axis, -1)[..., None]
+    return np.moveaxis(np.matmul(times, moved)[..., 0], -1, axis)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equal, as far as balls tell; two that are wide tell nothing, and the point is left."""
+    if one.shape != other.shape:
+        return False
+    if any(isinstance(item, flint.nmod) for item in one.ravel()):
+        return all(a == b for a, b in zip(one.ravel(), other.ravel(), strict=True))
+    for a, b in zip(one.ravel(), other.ravel(), strict=True):
+        difference = a - b
+        if not contains_zero(difference):
+            return False
+        if isinstance(difference, flint.arb):
+            size = 1 + max(abs(flint.arb(a)).upper(), abs(flint.arb(b)).upper())
+            if not difference.rad() < size * flint.arb(2) ** (-_BITS // 4):
+                raise OutsideError
+    return True

@@ -1,0 +1,184 @@
+"""What a part says in real numbers: pairs that agree there, too, and derivatives that are one."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from random import Random
+from typing import Any
+
+import flint
+
+from verimath.rechecking.derivative import check_derivative, check_form
+from verimath.rechecking.evaluate import evaluate, reachable, subtract
+from verimath.rechecking.graph import Node
+from verimath.rechecking.limits import OPERATIONS, SIZE, Budget, RefusedError
+from verimath.rechecking.polynomials import polynomial
+from verimath.rechecking.reals import OutsideError, Reals, contains_zero, draw_inputs
+from verimath.rechecking.sizing import Binding, kinds_of
+from verimath.rechecking.structures import impose
+from verimath.report.certificate import (
+    DerivationCertificate,
+    DerivativeRecord,
+    EvaluationCertificate,
+    InputRecord,
+)
+
+_BITS = 256
+_ATTEMPTS = 24
+
+
+def where(binding: Mapping[str, int]) -> str:
+    """Sizes, for messages."""
+    return " ".join(f"{name}={size}" for name, size in sorted(binding.items())) or "its shape"
+
+
+def points(
+    inputs: Sequence[InputRecord],
+    kinds: Mapping[str, str],
+    binding: Mapping[str, int],
+    random: Random,
+    structured: Mapping[str, str],
+) -> Iterator[dict[str, Any]]:
+    """Random rational points, from wide to narrow ranges."""
+    for attempt in range(_ATTEMPTS):
+        drawn = draw_inputs(inputs, kinds, binding, random, attempt)
+        try:
+            for name, structure in structured.items():
+                if name in drawn:
+                    drawn[name] = impose(structure, drawn[name])
+        except ZeroDivisionError:
+            continue
+        yield drawn
+
+
+def check_numbers(
+    nodes: Sequence[Node],
+    pairs: Sequence[tuple[int, int]],
+    inputs: Sequence[InputRecord],
+    bindings: Sequence[Binding],
+    seed: str,
+    structured: Mapping[str, str] | None = None,
+) -> int:
+    """Pairs agree in real numbers, too, at the smallest and largest sizes; how often it was seen.
+
+    Raises RefusedError where they certainly differ.
+    """
+    random, budget, kinds = Random(seed), Budget(), kinds_of(nodes)
+    wanted = [place for pair in pairs for place in pair]
+    seen = 0
+    chosen = [bindings[0], bindings[-1]] if len(bindings) > 1 else [bindings[0]]
+    for binding in chosen:
+        for drawn in points(inputs, kinds, binding, random, structured or {}):
+            try:
+                with flint.ctx.workprec(_BITS):
+                    values = evaluate(nodes, Reals(), binding, drawn, budget, wanted)
+                    for first, second in pairs:
+                        difference = Reals().linear(subtract, values[first], values[second])
+                        if not all(contains_zero(item) for item in difference.ravel()):
+                            raise RefusedError(
+                                f"the two sides differ at {where(binding)} in real numbers"
+                            )
+            except (ZeroDivisionError, OutsideError):
+                continue
+            seen += 1
+            break
+    return seen
+
+
+def check_differentiated(
+    part: EvaluationCertificate | DerivationCertificate,
+    record: DerivativeRecord,
+    nodes: Sequence[Node],
+    bindings: Sequence[Binding],
+    seed: str,
+) -> None:
+    """The derivative's nodes are the derivative, and the pairs are about these nodes.
+
+    Raises RefusedError where not.
+    """
+    shapes = {
+        record.name: tuple(polynomial(size) for size in record.shape) for record in part.inputs
+    }
+    check_form(record, nodes, shapes)
+    if len(record.nodes) != len(part.pairs):
+        raise RefusedError("the pairs aren't those of the derivative")
+    random, kinds, budget = Random(seed), kinds_of(nodes), Budget(2 * OPERATIONS)
+    small = sorted(bindings, key=lambda binding: (sum(binding.values()), sorted(binding.items())))
+    chosen = [small[0], small[len(small) // 2], *([small[-1]] if len(small) > 2 else [])]
+    seen = 0
+    for binding in chosen:
+        if sum(binding.values()) > 2 * SIZE:
+            continue
+        for drawn in points(part.inputs, kinds, binding, random, {}):
+            try:
+                with flint.ctx.workprec(_BITS):
+                    check_derivative(record, nodes, binding, drawn, random, budget)
+            except (ZeroDivisionError, OutsideError):
+                continue
+            seen += 1
+            break
+    if not seen:
+        raise RefusedError("not confirmed: no point for the derivative is in the domain")
+    for (first, _), place in zip(part.pairs, record.nodes, strict=True):
+        if not (
+            _instance(nodes, first, place)
+            or check_numbers(nodes, [(first, place)], part.inputs, bindings, seed)
+        ):
+            raise RefusedError(f"node {first} of the pair isn't node {place} of the derivative")
+
+
+def _instance(nodes: Sequence[Node], first: int, general: int) -> bool:
+    """Whether a node is another one with formulas put in for inputs, one for each."""
+    put_in: dict[str, int] = {}
+    same: set[tuple[int, int]] = set()
+    work = [(first, general)]
+    while work:
+        one, other = work.pop()
+        if (one, other) in same:
+            continue
+        same.add((one, other))
+        a, b = nodes[one], nodes[other]
+        if b.operation == "input":
+            if a.shape != b.shape:
+                return False
+            if b.parameter in put_in and not _equal(nodes, one, put_in[b.parameter]):
+                return False
+            put_in.setdefault(b.parameter, one)
+            continue
+        if (a.operation, a.parameter, a.shape, a.kind, len(a.inputs)) != (
+            b.operation,
+            b.parameter,
+            b.shape,
+            b.kind,
+            len(b.inputs),
+        ):
+            return False
+        work.extend(zip(a.inputs, b.inputs, strict=True))
+    return all(_about(nodes, place, name) for name, place in put_in.items())
+
+
+def _about(nodes: Sequence[Node], place: int, name: str) -> bool:
+    """What is put in for an input is a formula of the input of that name alone."""
+    found = {
+        nodes[part].parameter
+        for part in reachable(nodes, [place])
+        if nodes[part].operation == "input"
+    }
+    return found == {name}
+
+
+def _equal(nodes: Sequence[Node], one: int, other: int) -> bool:
+    work, same = [(one, other)], set[tuple[int, int]]()
+    while work:
+        pair = work.pop()
+        if pair[0] == pair[1] or pair in same:
+            continue
+        same.add(pair)
+        a, b = nodes[pair[0]], nodes[pair[1]]
+        if (a.operation, a.parameter, a.shape, a.kind) != (
+            b.operation,
+            b.parameter,
+            b.shape,
+            b.kind,
+        ) or len(a.inputs) != len(b.inputs):
+            return False
+        work.extend(zip(a.inputs, b.inputs, strict=True))
+    return True

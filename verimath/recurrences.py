@@ -1,0 +1,52 @@
+"""Statements about recurrences, for every number of steps: a start, and a step that keeps it."""
+
+from typing import Any
+
+from verimath.claim import Equal, Function
+from verimath.errors import ClaimError
+
+Recurrence = tuple[Function, Function]
+
+
+def induction(*, left: Recurrence, right: Recurrence, relation: Function) -> Equal:
+    """Two recurrences stay related, however many steps they take: L_k = relation(R_k), for all k.
+
+    `left` is a start and a step, L_0 = start(inputs) and L_{k+1} = step(L_k, inputs); `right` makes
+    R_k alike. The domain's first input is R_k, a state that may be anything; the other inputs are
+    what starts, steps and the relation take after the state, in their order. A new one may come
+    with every step, as the weights of a layer do.
+
+    What is stated, checked and proved are the two equalities of an induction:
+
+        start(inputs) = relation(start'(inputs), inputs)
+        step(relation(R, inputs), inputs) = relation(step'(R, inputs), inputs)   for every R
+
+    Where both are proved for all shapes, the claim is for all depths. That a network with identity
+    activations is X times the product of its weights, at every depth:
+
+        Claim(
+            domain=Domain(M=reals("d a"), X=reals("n d"), W=reals("a b")), ...
+            statement=induction(
+                left=(lambda X, W: X, lambda H, X, W: H @ W),
+                right=(lambda X, W: identity of d, lambda M, X, W: M @ W),
+                relation=lambda M, X, W: X @ M,
+            ),
+        )
+
+    Raises ClaimError for recurrences that are no pairs of functions.
+    """
+    for name, pair in (("left", left), ("right", right)):
+        if not isinstance(pair, tuple) or len(pair) != 2 or not all(map(callable, pair)):
+            raise ClaimError(f"{name}={pair!r}; wanted two functions, (start, step)")
+    if not callable(relation):
+        raise ClaimError(f"relation={relation!r}; wanted a function of the state and the inputs")
+
+    def of_left(state: Any, *inputs: Any) -> tuple[Any, Any]:
+        start, step = left
+        return start(*inputs), step(relation(state, *inputs), *inputs)
+
+    def of_right(state: Any, *inputs: Any) -> tuple[Any, Any]:
+        start, step = right
+        return relation(start(*inputs), *inputs), relation(step(state, *inputs), *inputs)
+
+    return Equal(left=of_left, right=of_right, by_induction=True)
