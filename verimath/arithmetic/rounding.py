@@ -361,7 +361,9 @@ class _Walk:
             return bound
         own, ahead = roundings_of(node, self.binding), self.ahead[place]
         if own or node.operation in LEAVES:
-            bound = bound + gamma(ahead, format_) * (magnitude + bound)
+            off = gamma(ahead, format_) * (magnitude + bound)
+            # No further than float64 goes: near its largest number nothing else is known of it.
+            bound = bound + np.minimum(off, np.maximum(self.own.largest - magnitude - bound, 0.0))
         if node.operation in PRODUCTS:
             bound = bound + (own + ahead) * format_.underflow * np.minimum(far, self.own.largest)
         room = _SPARE * far <= format_.largest
