@@ -605,13 +605,24 @@ def _places(x: Residues) -> Any:
     return _whole(x).astype(np.int64)
 
 
+def _within(x: Residues, size: int) -> Any:
+    """Places along an axis of that size.
+
+    Raises NotExpressibleError for places beyond it, where a formula has no value.
+    """
+    places = _places(x)
+    if np.any(places < 0) or np.any(places >= size):
+        raise NotExpressibleError("an index beyond its axis")
+    return places
+
+
 def _gather(node: Node, x: list[Residues], binding: Binding, prime: int) -> Residues:
-    places = _places(x[1])
+    places = _within(x[1], x[0].shape[node.parameter])
     return x[0].placed(lambda part: np.take(part, places, axis=node.parameter))
 
 
 def _scatter(node: Node, x: list[Residues], binding: Binding, prime: int) -> Residues:
-    places = _places(x[1])
+    places = _within(x[1], _shape(node, binding)[node.parameter])
     lead = (slice(None),) * node.parameter
 
     def spread(part: Objects) -> Objects:

@@ -43,7 +43,7 @@ Substitution = Mapping[str, tuple[Construction, int]]
 class Identity:
     """Two sequences of arrays that are claimed to be equal, and what is known of their inputs.
 
-    `allowed` says at which sizes the formulas are defined.
+    `allowed` says at which sizes the formulas are defined, `primal` whose derivatives they are.
     """
 
     left: tuple[Node, ...]
@@ -51,6 +51,7 @@ class Identity:
     inputs: Mapping[str, Input]
     shapes: Mapping[str, tuple[Size, ...]]
     allowed: Callable[[Binding], bool] = lambda binding: True
+    primal: tuple[Node, ...] = ()
 
     @property
     def positive(self) -> frozenset[str]:
@@ -221,6 +222,7 @@ class _TooLargeError(Exception):
 
 def _over_all_sizes(identity: Identity, sides: _Sides, mode: _Mode, seed: int) -> Known:
     """From the smallest sizes on from which the formulas are defined at all."""
+    _refuse_labels(identity, sides)
     names = identity.names
     starts = itertools.product(range(1, _LARGEST_START + 1), repeat=len(names))
     known = Known(False, reason="the formulas aren't defined at consecutive sizes")
@@ -233,6 +235,15 @@ def _over_all_sizes(identity: Identity, sides: _Sides, mode: _Mode, seed: int) -
         if known.defined:
             break
     return known
+
+
+def _refuse_labels(identity: Identity, sides: _Sides) -> None:
+    """Labels that range over a dimension are data that depends on its size: no lemma for them."""
+    used = {n.parameter for n in topological(sides.nodes) if n.operation == "input"}
+    for name, spec in identity.inputs.items():
+        if name in used and spec.classes is not None and spec.classes.names:
+            along = min(spec.classes.names)
+            raise NoBoundError(f"along {along}, there are as many labels {name} as its size says")
 
 
 def _from_start(identity: Identity, sides: _Sides, mode: _Mode, seed: int, found: Bounds) -> Known:
@@ -387,9 +398,11 @@ def _labels(identity: Identity, binding: Binding, prime: int) -> list[dict[str, 
             raise NotExpressibleError(f"whole numbers of any size ({name})")
         shape = tuple(n.at(binding) for n in identity.shapes[name])
         count = spec.classes.at(binding)
-        several = itertools.product(range(count), repeat=prod(shape))
-        if count ** prod(shape) * len(found) > _LARGEST_LABELS:
-            raise _TooLargeError(f"{count ** prod(shape)} choices of labels for {name}")
+        values = [*range(count), *([] if spec.ignore_index is None else [spec.ignore_index])]
+        choices = len(values) ** prod(shape)
+        if choices * len(found) > _LARGEST_LABELS:
+            raise _TooLargeError(f"{choices} choices of labels for {name}")
+        several = itertools.product(values, repeat=prod(shape))
         arrays = [Residues(prime, np.array(c, dtype=object).reshape(shape)) for c in several]
         found = [{**known, name: array} for known in found for array in arrays]
     return found
