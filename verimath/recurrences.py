@@ -3,7 +3,8 @@
 from typing import Any
 
 from verimath.claim import Equal, Function
-from verimath.errors import ClaimError
+from verimath.errors import ClaimError, FormulaError
+from verimath.shapes import Size, shape_text
 
 Recurrence = tuple[Function, Function]
 
@@ -33,7 +34,8 @@ def induction(*, left: Recurrence, right: Recurrence, relation: Function) -> Equ
             ),
         )
 
-    Raises ClaimError for recurrences that are no pairs of functions.
+    Raises ClaimError for recurrences that are no pairs of functions. A claim whose start or step on
+    the right gives arrays that the domain's shape of the state doesn't cover can't be prepared.
     """
     for name, pair in (("left", left), ("right", right)):
         if not isinstance(pair, tuple) or len(pair) != 2 or not all(map(callable, pair)):
@@ -47,6 +49,36 @@ def induction(*, left: Recurrence, right: Recurrence, relation: Function) -> Equ
 
     def of_right(state: Any, *inputs: Any) -> tuple[Any, Any]:
         start, step = right
-        return relation(start(*inputs), *inputs), relation(step(state, *inputs), *inputs)
+        first, after = start(*inputs), step(state, *inputs)
+        _check_state(state, first, "start")
+        _check_state(state, after, "step")
+        return relation(first, *inputs), relation(after, *inputs)
 
     return Equal(left=of_left, right=of_right, by_induction=True)
+
+
+def _check_state(state: Any, found: Any, what: str) -> None:
+    """Refuse a start or a step that leads out of the shapes for which the step is stated.
+
+    Sizes are compared where formulas are traced. Names stand for any size, the same one each.
+    """
+    if not hasattr(state, "node"):
+        return  # an array of numbers, whose shape says nothing of other shapes
+    declared, given = _sizes(state), _sizes(found)
+    bound: dict[str, Size] = {}
+    fits = len(declared) == len(given)
+    for wanted, size in zip(declared, given, strict=False):
+        name = str(wanted)
+        own = wanted == Size.of(name) and bound.setdefault(name, size) == size
+        fits = fits and (own or (wanted == size and name not in bound))
+    if not fits:
+        raise FormulaError(
+            f"the {what} on the right gives an array of shape {shape_text(given)}, but the state "
+            f"is any array of shape {shape_text(declared)} in the domain; give the state a shape "
+            "of which that is a case"
+        )
+
+
+def _sizes(x: Any) -> tuple[Size, ...]:
+    # A symbolic dimension keeps its size as `size`.
+    return tuple(Size.of(getattr(axis, "size", axis)) for axis in getattr(x, "shape", ()))

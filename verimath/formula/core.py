@@ -48,6 +48,18 @@ def partly_defined(outputs: Sequence[Node], *, positive: Iterable[str] = ()) -> 
     return tuple(node for node in core.found if _needs_positive(core, node))
 
 
+def compared(outputs: Sequence[Node]) -> tuple[Node, ...]:
+    """The differences of the real numbers that are compared, in core operations."""
+    core = _Core(frozenset())
+    core.all(outputs)
+    pairs = [
+        [core.found[x] for x in node.inputs]
+        for node in list(core.found)
+        if node.operation == "compare"
+    ]
+    return tuple(core.subtract(_as_real(b), _as_real(a)) for a, b in pairs if not _are_whole(a, b))
+
+
 def _needs_positive(core: "_Core", node: Node) -> bool:
     function = node.parameter if node.operation == "function" else None
     root = node.operation == "power" and node.parameter.denominator != 1
@@ -321,11 +333,17 @@ _FUNCTIONS: dict[str, Callable[[_Core, Node], Node]] = {
 
 def _compare(core: _Core, node: Node, below: list[Node]) -> Node:
     a, b = below
-    if "integer" in (a.kind, b.kind) and all(x.kind != "real" or _is_whole(x) for x in below):
+    if _are_whole(a, b):
         return core.same(node, below)
     if node.parameter == "equal":
         raise NotExpressibleError("`==` between real numbers: it holds nowhere but at ties")
     return core.step(core.subtract(_as_real(b), _as_real(a)))
+
+
+def _are_whole(a: Node, b: Node) -> bool:
+    """Whether whole numbers are compared, which is exact."""
+    kinds = a.kind, b.kind
+    return "integer" in kinds and all(x.kind != "real" or _is_whole(x) for x in (a, b))
 
 
 def _is_whole(x: Node) -> bool:

@@ -291,14 +291,18 @@ class Functions:
         return algebra.factor(head, order)
 
     def away(self, x: Expression) -> None:
-        """Note that a comparison is read as a step, which it is where both sides differ."""
+        """Note that a comparison is read as a step, which it is where both sides differ.
+
+        Raises NotExpressibleError where they never do: then it is no step at all.
+        """
         x = self.algebra.normal(x)
-        if x:
-            _, rest = self.split(x, positive=True)
-            if list(rest) != [UNIT]:
-                by = Fraction(-1 if rest[min(rest, key=sort_key)] < 0 else 1)
-                text = expression_text(scaled(rest, by))
-                self.algebra.use("a comparison is a step", needs=f"off the kinks: {text} ≠ 0")
+        if not x:
+            raise NotExpressibleError("a comparison of two numbers that are always equal")
+        _, rest = self.split(x, positive=True)
+        if list(rest) != [UNIT]:
+            by = Fraction(-1 if rest[min(rest, key=sort_key)] < 0 else 1)
+            text = expression_text(scaled(rest, by))
+            self.algebra.use("a comparison is a step", needs=f"off the kinks: {text} ≠ 0")
 
     def _idempotent(self, head: Head, name: str, needs: str | None) -> None:
         indices = tuple(-(k + 1) for k in range(len(head.sizes)))

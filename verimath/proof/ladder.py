@@ -19,6 +19,7 @@ import numpy as np
 from verimath.arithmetic.ball import BALLS, decided
 from verimath.arithmetic.exact import UndecidedError, evaluate
 from verimath.claim import AtMost, Derivative, Equal
+from verimath.domain import Domain
 from verimath.errors import NotExpressibleError
 from verimath.formula.core import lowered, partly_defined
 from verimath.formula.graph import Formula, Node, topological
@@ -30,7 +31,14 @@ from verimath.proof.certify import Derived
 from verimath.proof.identity import Identity, Known, at_sizes, for_all_sizes
 from verimath.proof.normal_form import Derived as Derivation
 from verimath.proof.normal_form import normalise
-from verimath.proof.refute import Point, Witness, given_numbers, rational_number, refute
+from verimath.proof.refute import (
+    Point,
+    Witness,
+    always_tied,
+    given_numbers,
+    rational_number,
+    refute,
+)
 from verimath.proof.sizes import Bounds
 from verimath.report.certificate import InductionCertificate
 from verimath.report.record import Proof, ProofLabel
@@ -101,7 +109,7 @@ def climb(prepared: Prepared, bindings: Sequence[Binding], *, seed: int = 0) -> 
                 _climb(replace(identity, left=(a,), right=(b,)), None, bindings, named, seed)
                 for a, b in zip(identity.left, identity.right, strict=True)
             ]
-            return _inductive(parts, named)
+            return _inductive(parts, named, _of_states(domain))
         return _climb(identity, _derived(prepared), bindings, named, seed)
     except RecursionError:
         depth = f"{sys.getrecursionlimit()} calls within calls"
@@ -184,6 +192,9 @@ def _climb(
         witness = refute(identity, seed=seed)
         if witness is not None:
             return _refuted(identity, witness, derived)
+    if always_tied(identity, bindings, seed=seed):
+        finding = "undecided: a comparison is between equal numbers at every point, always a kink"
+        return Proof(label="none", finding=finding)
     written = _rewritten(identity, derived)
     if written.proved:
         return _derivation(identity, written, here, derived, named)
@@ -231,7 +242,15 @@ def _rewritten(identity: Identity, derived: Derived | None) -> Derivation:
     )
 
 
-def _inductive(parts: Sequence[Proof], named: bool) -> Proof:
+def _of_states(domain: Domain) -> tuple[str, ...]:
+    """What the step of an induction supposes of every state, which is the first input."""
+    name, spec = next(iter(domain.inputs.items()))
+    free = spec.kind == "real" and spec.is_free and not spec.exclude_zero
+    anything = free and spec.min_value is spec.max_value is None
+    return () if anything else (f"every state {name} is in {spec}",)
+
+
+def _inductive(parts: Sequence[Proof], named: bool, of_states: tuple[str, ...]) -> Proof:
     """A start and a step, each for all shapes, are a proof for all depths."""
     found = weakest(parts)
     complete = all(part.label.startswith("all_") or not named for part in parts)
@@ -245,6 +264,7 @@ def _inductive(parts: Sequence[Proof], named: bool) -> Proof:
         update={
             "label": "all_depths",
             "finding": None,
+            "hypotheses": (*found.hypotheses, *of_states),
             "certificate": (InductionCertificate(base=base, step=step),),
         }
     )

@@ -15,13 +15,14 @@ from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from verimath.arithmetic.ball import BALLS, decided
 from verimath.arithmetic.exact import Objects, UndecidedError, evaluate
 from verimath.arithmetic.rational import RATIONALS
 from verimath.domain import Input
 from verimath.errors import NotExpressibleError
-from verimath.formula.core import lowered
+from verimath.formula.core import compared, lowered
 from verimath.formula.graph import Node
 from verimath.formula.literals import read_literal
 from verimath.proof.degree import highest_degree
@@ -31,6 +32,8 @@ from verimath.structure import STRUCTURES
 
 POINTS = 4  # at each choice of sizes
 _LARGEST_SIZE = 4
+# Points with large numbers, so many that numbers that needn't be equal aren't at all of them.
+_FAR, _TIES = 1000, 6
 _LARGEST_SHAPES = 80  # choices of sizes
 _LARGEST_ELEMENTS = 64  # in the inputs
 _SIMPLIFICATIONS = 150  # evaluations
@@ -75,6 +78,39 @@ def refute(identity: Identity, *, seed: int = 0) -> Witness | None:
             if found is not None:
                 return _in_fractions(outputs, _simplified(identity, outputs, found))
     return None
+
+
+def always_tied(identity: Identity, bindings: Sequence[Binding], *, seed: int = 0) -> bool:
+    """Whether some comparison of real numbers is between equal ones wherever the formulas are.
+
+    Exact evaluation has such a comparison for a step off its kink; so it says nothing of it.
+    """
+    try:
+        differences = compared((*identity.primal, *identity.left, *identity.right))
+    except NotExpressibleError:
+        return False
+    source = random.Random(seed)  # noqa: S311  no secret
+    for binding in bindings if differences else ():
+        points = [_drawn(identity, binding, source, _FAR) for _ in range(_TIES)]
+        if None in points:
+            continue
+        for node in differences:
+            ties = [_zeros(node, point, binding) for point in points if point is not None]
+            if np.logical_and.reduce(ties).any():
+                return True
+    return False
+
+
+def _zeros(node: Node, point: Point, binding: Binding) -> NDArray[np.bool_]:
+    """Where an array is zero, as far as balls can tell; nowhere if it has no value."""
+    balls = {name: BALLS.array(cells) for name, cells in point.items()}
+    shape = tuple(size.at(binding) for size in node.shape)
+    try:
+        (values,) = evaluate((node,), balls, binding, BALLS)
+    except (UndecidedError, ZeroDivisionError, NotExpressibleError):
+        return np.zeros(shape, dtype=bool)
+    found = [bool(value.contains(0)) and value.is_finite() for value in values.ravel()]
+    return np.array(found, dtype=bool).reshape(shape)
 
 
 def _sizes(identity: Identity) -> Iterator[Binding]:

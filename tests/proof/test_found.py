@@ -1,0 +1,314 @@
+"""What an adversary once got a label for: claims that are false, or true under a condition."""
+
+from math import pi
+
+import pytest
+from array_api_compat import array_namespace as ns
+
+from verimath import (
+    AtMost,
+    Claim,
+    ClaimError,
+    Domain,
+    Equal,
+    Gradient,
+    distinct,
+    given,
+    induction,
+    labels,
+    nonzero,
+    positive,
+    reals,
+    simplex,
+)
+from verimath.prepare import prepare, rank_choices
+from verimath.proof.ladder import climbed
+
+
+def proof(statement, **inputs):
+    claim = Claim(id="x", title="x", source="x", domain=Domain(**inputs), statement=statement)
+    return climbed(prepare(claim, dict(ranks)) for ranks in rank_choices(claim.domain))
+
+
+def equal(left, right, **inputs):
+    return proof(Equal(left=left, right=right), **inputs)
+
+
+def number(mask, x):
+    return ns(x).astype(mask, x.dtype)
+
+
+def diagonal_of_quotients(y):
+    """1 / (y + n)^2, as the diagonal of a product of 1 / (y + n) along both axes."""
+    r = 1 / (y + y.shape[0])
+    return ns(y).linalg.diagonal(r[:, None] * r[None, :])
+
+
+def true_up_to_two(y):
+    n = y.shape[0]
+    return y**2 + 2 * y * n + 3 * n - 2  # (y + n)^2 - (n - 1) (n - 2)
+
+
+def matches_in_the_second_row(x):
+    xp, n = ns(x), x.shape[0]
+    place = xp.arange(n)
+    rows = xp.reshape(xp.broadcast_to(place[:, None], (n, 3)), (3, n))
+    return xp.sum(number(rows == place[None, :], x)[1, :])
+
+
+def coefficients(a, b):
+    s, gap, q = a + b, (a + b) ** 2 / 4 - a * b, 2 + 3 * (a + b) / 2 + (a + b) ** 2 / 4
+    return (-3 * gap + q * s / 2 - s * gap / 2) / 2, (gap + q) / 2, q
+
+
+def picked_denominators(c, x, y):
+    """(p + q n) (1 / (a + n) + 1 / (b + n)), b picked from a; a constant at n = 1 and 2 alone."""
+    n, below = x.shape[0], 1 / (c + x.shape[0])
+    p, q, _ = coefficients(c, ns(c).take(c, y))
+    return (p + q * n) * (below + ns(c).take(below, y))
+
+
+SMALL_SIZES_ALONE = {
+    "labels of one class": lambda: equal(
+        lambda x, y: number(y, x),
+        lambda x, y: 0 * number(y, x),
+        x=reals("n"),
+        y=labels("m", classes="n"),
+    ),
+    "equal labels of one class": lambda: equal(
+        lambda x, y: number(y[:, None] == y[None, :], x),
+        lambda x, y: ns(x).ones_like(number(y[:, None] == y[None, :], x)),
+        x=reals("n"),
+        y=labels("m", classes="n"),
+    ),
+    "a diagonal of quotients": lambda: equal(
+        lambda y: diagonal_of_quotients(y) * true_up_to_two(y), ns_ones, y=reals("n")
+    ),
+    "positions in another order": lambda: equal(
+        matches_in_the_second_row, lambda x: x.shape[0] + 0 * ns(x).sum(x), x=reals("n")
+    ),
+    "denominators that labels pick": lambda: equal(
+        picked_denominators,
+        lambda c, x, y: coefficients(c, ns(c).take(c, y))[2] + 0 * c,
+        c=reals("3"),
+        x=reals("n"),
+        y=labels("3", classes=3),
+    ),
+    "the first two places": lambda: equal(
+        lambda x: x * number(ns(x).arange(x.shape[0]) < 2, x), lambda x: x, x=reals("n")
+    ),
+    "nested roots of sizes": lambda: equal(
+        lambda x: ns(x).sqrt(ns(x).sqrt(0 * x + x.shape[0] ** 3)),
+        lambda x: ns(x).sqrt(
+            ns(x).sqrt(0 * x + 6 * x.shape[0] ** 2 - 11 * x.shape[0] + 6)  # n^3 for n up to 3
+        ),
+        x=reals("n"),
+    ),
+}
+
+
+def ns_ones(x):
+    return ns(x).ones_like(x)
+
+
+@pytest.mark.parametrize("name", SMALL_SIZES_ALONE)
+def test_what_holds_at_small_sizes_alone_is_refuted(name):
+    assert SMALL_SIZES_ALONE[name]().label == "refuted"
+
+
+def test_an_ignored_label_is_one_of_the_labels():
+    found = equal(
+        lambda x, y: number(y >= 0, x),
+        lambda x, y: ns(x).ones_like(x),
+        x=reals("n"),
+        y=labels("n", classes=3, ignore_index=-1),
+    )
+    assert found.label == "refuted"
+
+
+def test_labels_that_are_all_looked_at_have_a_bound():
+    found = equal(
+        lambda x, y: number(y * (y - 1), x),
+        lambda x, y: 0 * x,
+        x=reals("n"),
+        y=labels("n", classes=2),
+    )
+    assert found.label == "all_shapes_randomised"
+
+
+def test_an_index_beyond_its_axis_is_no_crash():
+    found = equal(
+        lambda x, y: ns(x).take(x, y),
+        lambda x, y: -ns(x).take(x, y),
+        x=reals("3"),
+        y=labels("n", classes=3, ignore_index=-100),
+    )
+    assert found.label == "refuted"
+
+
+ALWAYS_TIED = {
+    "strict": (lambda x: x + 1 > 1 + x, lambda x: ns(x).ones_like(x) / 2),
+    "not strict": (lambda x: x + 1 >= 1 + x, lambda x: number(x + 1 > 1 + x, x)),
+    "sin and cos": (
+        lambda x: ns(x).sin(x) ** 2 + ns(x).cos(x) ** 2 > 1,
+        lambda x: ns(x).ones_like(x) / 2,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ALWAYS_TIED)
+def test_a_comparison_of_equal_numbers_is_no_half(name):
+    mask, other = ALWAYS_TIED[name]
+    found = equal(lambda x: number(mask(x), x), other, x=reals("n"))
+    assert found.label == "none"
+    assert "kink" in found.finding
+
+
+def test_every_number_is_compared_with_itself():
+    found = equal(
+        lambda x: number(x[:, None] > x[None, :], x) + number(x[None, :] > x[:, None], x),
+        lambda x: ns(x).ones_like(x[:, None] * x[None, :]),
+        x=reals("n"),
+    )
+    assert found.label == "none"
+
+
+def test_given_numbers_and_row_sums_may_be_kinks():
+    for spec in (given([0.0, 1.0]), simplex("2")):
+        total = (lambda x: x) if spec.values is not None else (lambda x: ns(x).sum(x) - 1)
+        found = equal(
+            lambda x, t=total: number(t(x) > 0, x), lambda x, t=total: number(t(x) >= 0, x), x=spec
+        )
+        assert found.label == "none"
+
+
+def test_a_comparison_of_two_inputs_is_off_its_kink():
+    found = equal(
+        lambda x, y: number(x > y, x) + number(y > x, x),
+        lambda x, y: ns(x).ones_like(x),
+        x=reals("n"),
+        y=reals("n"),
+    )
+    assert found.label.startswith("all_shapes")
+    assert "off the kinks" in found.hypotheses
+
+
+def test_given_constants_are_not_their_factors():
+    assert equal(lambda x: x, lambda x: 0 * x + pi, x=given([pi])).label == "none"
+    for value, bound in ((pi, 2.0), (2**0.5, 1.1), (3.0, pi)):
+        assert proof(AtMost(of=lambda x: x, bound=bound), x=given([value])).label == "none"
+    assert proof(AtMost(of=lambda x: x, bound=3.1), x=given([3.0])).label == "exact_at_shapes"
+
+
+# True on these domains; what is not in them is no counterexample.
+INSIDE = {
+    "between two numbers of different sign": (0.7, nonzero("n", -0.5, 0.5)),
+    "up to zero": (0.7, nonzero("n", max_value=0)),
+    "distinct": (1.0, distinct("n", 0, 1)),
+    "distinct and below": (1.0, distinct("n", max_value=1)),
+}
+
+
+@pytest.mark.parametrize("name", INSIDE)
+def test_counterexamples_are_in_the_domain(name):
+    top, spec = INSIDE[name]
+    found = equal(lambda x: ns(x).maximum(x, top), lambda x: 0 * x + top, x=spec)
+    assert found.label == "none"
+
+
+def test_a_range_begins_at_the_decimal_that_was_written():
+    found = equal(lambda x: ns(x).maximum(x, 0.3), lambda x: x, x=reals("n", 0.3))
+    assert found.label == "none"
+
+
+ROOTS, LOGS = "square roots are of positive numbers", "logarithms are of positive numbers"
+CONDITIONAL = {
+    "a root squared": (lambda x: ns(x).sqrt(x) ** 2, lambda x: x, ROOTS),
+    "exp of log": (lambda x: ns(x).exp(ns(x).log(x)), lambda x: x, LOGS),
+    "exp of twice log": (lambda x: ns(x).exp(2 * ns(x).log(x)), lambda x: x * x, LOGS),
+    "exp of log1p": (lambda x: ns(x).exp(ns(x).log1p(x)), lambda x: 1 + x, LOGS),
+    "a cube root": (
+        lambda x: (x**3) ** (1 / 3),
+        lambda x: x,
+        "roots are of positive numbers",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CONDITIONAL)
+def test_a_condition_that_cancels_is_printed(name):
+    left, right, condition = CONDITIONAL[name]
+    found = equal(left, right, x=reals("n"))
+    assert found.label.startswith("all_shapes")
+    assert condition in found.hypotheses
+    # It is none where it is known to hold.
+    if name == "a root squared":
+        assert equal(left, right, x=positive("n")).hypotheses == ()
+
+
+def test_the_gradient_of_a_step_is_zero_off_the_kinks():
+    found = proof(
+        Gradient(of=lambda x: ns(x).sum(number(x > 0, x)), wrt="x", equals=lambda x: 0 * x),
+        x=reals("n"),
+    )
+    assert found.label.startswith("all_shapes")
+    assert "off the kinks" in found.hypotheses
+
+
+def test_the_gradient_of_what_cancels_keeps_its_condition():
+    found = proof(
+        Gradient(
+            of=lambda x: ns(x).sum(ns(x).exp(ns(x).log(x))),
+            wrt="x",
+            equals=lambda x: ns(x).ones_like(x),
+        ),
+        x=reals("n"),
+    )
+    assert LOGS in found.hypotheses
+
+
+def same(step, other, state, x):
+    return proof(
+        induction(
+            left=(lambda x: x, step),
+            right=(lambda x: x, other),
+            relation=lambda R, x: R,
+        ),
+        R=state,
+        x=x,
+    )
+
+
+def test_the_shape_of_a_state_covers_the_start():
+    # R sum(R) is R R for one element.
+    with pytest.raises(ClaimError, match=r"the start .* shape \(n,\), but the state .* \(1,\)"):
+        same(lambda L, x: L * L, lambda R, x: R * ns(R).sum(R), reals("1"), reals("n"))
+    # The mean of a square matrix's rows is taken over either size.
+    with pytest.raises(ClaimError, match=r"shape \(n, d\), but the state .* \(n, n\)"):
+        same(
+            lambda L, x: L + ns(L).sum(L) / L.shape[0],
+            lambda R, x: R + ns(R).sum(R) / R.shape[1],
+            reals("n n"),
+            reals("n d"),
+        )
+
+
+def test_the_shape_of_a_state_covers_the_step():
+    with pytest.raises(ClaimError, match=r"the step on the right .* shape \(2\*n, n\)"):
+        proof(
+            induction(
+                left=(lambda x: x, lambda L, x: ns(x).concat([L, L])),
+                right=(lambda x: x, lambda R, x: ns(x).concat([R, R])),
+                relation=lambda R, x: R,
+            ),
+            R=reals("n n"),
+            x=reals("n n"),
+        )
+
+
+def test_what_an_induction_supposes_of_states_is_printed():
+    found = same(lambda L, x: ns(L).sqrt(L * L), lambda R, x: R, positive("n"), reals("n"))
+    assert 'every state R is in positive("n")' in found.hypotheses
+    found = same(lambda L, x: 2 * L, lambda R, x: R + R, reals("n"), reals("n"))
+    assert found.label == "all_depths"
+    assert found.hypotheses == ()
