@@ -286,18 +286,25 @@ class Want:
     def differentiated(self, slack: float, overflows: Callable[[], NDArray[np.bool_]]) -> "Want":
         """The same for a way that runs the primal formula: a little more is allowed everywhere.
 
-        `overflows` gives shape (count,): where the primal may, so may what is made of it.
+        `overflows` gives shape (count,): where the primal may, so may what is made of it, and where
+        float64 knows no rearrangement there that doesn't, none but the declared orders is let in.
         """
-        widen = self.widen
+        widen, allowed = self.widen, self.allowed + slack
 
         def further(largest: float) -> Array:
             found = widen(largest) + slack
-            if not math.isfinite(largest):
+            if math.isfinite(largest):
+                return np.where(_per_example(overflows(), found), np.inf, found)
+            unknown = ~np.isfinite(found)
+            if not unknown.any():
                 return found
-            hopeless = overflows().reshape((-1, *[1] * (found.ndim - 1)))
-            return np.where(hopeless, np.inf, found)
+            return np.where(unknown & _per_example(overflows(), found), allowed, found)
 
-        return replace(self, allowed=self.allowed + slack, widen=further)
+        return replace(self, allowed=allowed, widen=further)
+
+
+def _per_example(known: NDArray[np.bool_], like: Array) -> NDArray[np.bool_]:
+    return known.reshape((-1, *[1] * (like.ndim - 1)))
 
 
 def wanted(

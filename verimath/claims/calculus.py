@@ -242,7 +242,7 @@ logsumexp_gradient = Claim(
     id="logsumexp-gradient",
     title="The gradient of the logarithm of the sum of exponentials is softmax",
     source="Boyd and Vandenberghe, Convex Optimization (2004), section 3.1.5",
-    domain=Domain(z=reals("n")),
+    domain=Domain(z=reals("n", -8, 8)),
     statement=Gradient(
         of=lambda z: composites.logsumexp(z), wrt="z", equals=lambda z: composites.softmax(z)
     ),
@@ -260,7 +260,7 @@ logsumexp_hessian = Claim(
     id="logsumexp-hessian",
     title="The Hessian of the logarithm of the sum of exponentials is diag(p) - pp'",
     source="Boyd and Vandenberghe, Convex Optimization (2004), section 3.1.5",
-    domain=Domain(z=reals("n")),
+    domain=Domain(z=reals("n", -8, 8)),
     statement=Hessian(of=lambda z: composites.logsumexp(z), wrt="z", equals=_softmax_slopes),
     mutants=_SOFTMAX_MUTANTS,
 )

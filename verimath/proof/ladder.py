@@ -109,11 +109,11 @@ def climb(prepared: Prepared, bindings: Sequence[Binding], *, seed: int = 0) -> 
 
 
 def _identity(prepared: Prepared) -> Identity:
-    """Both sides of a statement that has two."""
-    assert prepared.claimed is not None  # asked before
+    """Both sides of a statement; one that has a single side is its own other."""
+    other = prepared.reference if prepared.claimed is None else prepared.claimed
     return Identity(
         left=prepared.reference.outputs,
-        right=prepared.claimed.outputs,
+        right=other.outputs,
         inputs=prepared.claim.domain.inputs,
         shapes={name: node.shape for name, node in prepared.primal.inputs.items()},
         allowed=prepared.allows,
@@ -134,9 +134,10 @@ def _bounded(prepared: Prepared) -> Proof:
     except (NotExpressibleError, UndecidedError) as error:
         return Proof(label="none", finding=f"undecided: {error}")
     shapes = (binding_text({}),)
-    if beyond is None:
-        return Proof(label="exact_at_shapes", shapes=shapes)
-    return Proof(label="refuted", shapes=shapes, finding=f"{beyond}, beyond {bound}")
+    if beyond is not None:
+        return Proof(label="refuted", shapes=shapes, finding=f"{beyond}, beyond {bound}")
+    certificate = certify.of_bound(_identity(prepared), outputs, bound.factor)
+    return Proof(label="exact_at_shapes", shapes=shapes, certificate=(certificate,))
 
 
 def _beyond(outputs: Sequence[Node], point: Point, bound: Constant) -> str | None:
@@ -177,20 +178,18 @@ def _climb(
     here = everywhere
     if not here.equal and bindings:
         here = at_sizes(identity, bindings, seed=seed)
+    if not here.equal:
+        # What a field can't say (some law of logarithms, huge sizes) is looked at in balls.
+        witness = refute(identity, seed=seed)
+        if witness is not None:
+            return _refuted(identity, witness, derived)
     written = _rewritten(identity, derived)
-    # What a field can't say (some law of logarithms, huge sizes) is looked at in balls.
-    if written.proved and (here.equal or refute(identity, seed=seed) is None):
+    if written.proved:
         return _derivation(identity, written, here, derived, named)
     if here.equal:
         label: ProofLabel = "all_shapes_randomised" if everywhere.equal else "exact_at_shapes"
         reason = None if everywhere.equal else everywhere.reason
         return _evaluated(identity, here, derived, label if named else "exact_at_shapes", reason)
-    witness = refute(identity, seed=seed)
-    if witness is not None and written.proved:
-        finding = "a contradiction within verimath (please report it): derived, and refuted"
-        return Proof(label="none", finding=finding)
-    if witness is not None:
-        return _refuted(identity, witness, derived)
     return Proof(label="none", finding=f"undecided: {everywhere.reason}; {written.reason}")
 
 
