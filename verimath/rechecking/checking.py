@@ -21,7 +21,15 @@ from verimath.report.certificate import (
 from verimath.report.record import Proof, Report
 
 PARTS = 200  # of one proof
-_DEFECTS = (ArithmeticError, ValueError, TypeError, LookupError, AttributeError)
+_DEFECTS = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 _NOTHING = ("none", "sampled")  # labels that rest on no certificate
 
 
