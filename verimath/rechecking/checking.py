@@ -95,7 +95,7 @@ def _proof(proof: Proof) -> str:
     else:
         allowed = _ALLOWED[proof.label]
     everywhere = proof.label not in ("refuted", "exact_at_shapes")
-    return _all(parts, allowed, everywhere, 0, "part")
+    return _all(parts, allowed, everywhere, 0, "")
 
 
 _PROOFS = (EvaluationCertificate, DerivationCertificate)
@@ -116,7 +116,11 @@ def _all(
 ) -> str:
     found: list[str] = []
     for place, part in enumerate(parts, start=1):
-        where = f"{name} {place} of {len(parts)} ({part.kind})" if len(parts) > 1 else part.kind
+        where = part.kind
+        if len(parts) > 1:
+            where = f"part {place} of {len(parts)} ({part.kind})"
+        if name:
+            where = f"{name}, {where}"
         try:
             if not isinstance(part, allowed):
                 raise RefusedError("isn't what shows the label")
