@@ -332,12 +332,20 @@ def wanted(
 def overflows(
     prepared: Prepared, inputs: Mapping[str, Array], binding: Binding, format_: FloatFormat
 ) -> NDArray[np.bool_]:
-    """Which examples of a batch, shape (count,), the primal formula may overflow on."""
+    """Which examples of a batch, shape (count,), the primal may overflow on, rearranged or not."""
     count = len(next(iter(inputs.values())))
     found = np.zeros(count, dtype=np.bool_)
     for enclosure in evaluate(prepared.primal, inputs, binding, dtypes=(format_,)):
         open_ = np.isinf(enclosure.bounds[format_.name])
         found |= open_.reshape(len(open_), -1).any(axis=1)
+    free = replace(format_, largest=math.inf)
+    limited, unlimited = (
+        evaluate(prepared.primal, inputs, binding, dtypes=(each,), envelope=True)
+        for each in (format_, free)
+    )
+    for one, other in zip(limited, unlimited, strict=True):
+        over = np.isinf(one.bounds[format_.name]) & np.isfinite(other.bounds[format_.name])
+        found |= over.reshape(len(over), -1).any(axis=1)
     return found
 
 

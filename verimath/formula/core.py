@@ -27,15 +27,18 @@ KEPT_FUNCTIONS = frozenset(
 )
 
 
-def lowered(outputs: Sequence[Node], *, positive: Iterable[str] = ()) -> tuple[Node, ...]:
+def lowered(
+    outputs: Sequence[Node], *, positive: Iterable[str] = (), ties: bool = False
+) -> tuple[Node, ...]:
     """The outputs in core operations, with equal subexpressions shared among all of them.
 
     `positive` names the inputs that are > 0: by it, roots and logarithms of products are taken
     apart, and what undoes itself cancels (exp(log y), sqrt(y^2)). A step H(d) is 1 where d > 0 and
     0 where d < 0: "subgradient" nodes with parameter "step" and one operand. Comparisons of real
-    numbers are steps, too. Raises NotExpressibleError for `==` between real numbers.
+    numbers are steps, too. With `ties`, a == b of real numbers is "tie" of a - b, 1 at zero and 0
+    elsewhere. Raises NotExpressibleError for it otherwise.
     """
-    return _Core(frozenset(positive)).all(outputs)
+    return _Core(frozenset(positive), ties).all(outputs)
 
 
 def partly_defined(outputs: Sequence[Node], *, positive: Iterable[str] = ()) -> tuple[Node, ...]:
@@ -43,19 +46,19 @@ def partly_defined(outputs: Sequence[Node], *, positive: Iterable[str] = ()) -> 
 
     Laws may have done away with them in core operations: sqrt(x)^2 is x, where it is anything.
     """
-    core = _Core(frozenset(positive))
+    core = _Core(frozenset(positive), ties=True)
     core.all(outputs)
     return tuple(node for node in core.found if _needs_positive(core, node))
 
 
 def compared(outputs: Sequence[Node]) -> tuple[Node, ...]:
-    """The differences of the real numbers that are compared, in core operations."""
-    core = _Core(frozenset())
+    """The differences of the real numbers that are compared by size, in core operations."""
+    core = _Core(frozenset(), ties=True)
     core.all(outputs)
     pairs = [
         [core.found[x] for x in node.inputs]
         for node in list(core.found)
-        if node.operation == "compare"
+        if node.operation == "compare" and node.parameter != "equal"
     ]
     return tuple(core.subtract(_as_real(b), _as_real(a)) for a, b in pairs if not _are_whole(a, b))
 
@@ -72,8 +75,8 @@ def _needs_positive(core: "_Core", node: Node) -> bool:
 class _Core:
     """One lowering: nodes by what they are, so that equal ones are one."""
 
-    def __init__(self, positive: frozenset[str]) -> None:
-        self.positive = positive
+    def __init__(self, positive: frozenset[str], ties: bool) -> None:
+        self.positive, self.ties = positive, ties
         self.unique: dict[Hashable, Node] = {}
         self.signs: dict[Node, Sign] = {}
         self.found: dict[Node, Node] = {}
@@ -335,6 +338,9 @@ def _compare(core: _Core, node: Node, below: list[Node]) -> Node:
     a, b = below
     if _are_whole(a, b):
         return core.same(node, below)
+    if node.parameter == "equal" and core.ties:
+        d = core.subtract(_as_real(a), _as_real(b))
+        return core.share(Node("subgradient", (d,), d.shape, "tie", d.line))
     if node.parameter == "equal":
         raise NotExpressibleError("`==` between real numbers: it holds nowhere but at ties")
     return core.step(core.subtract(_as_real(b), _as_real(a)))

@@ -44,6 +44,8 @@ class Identity:
     """Two sequences of arrays that are claimed to be equal, and what is known of their inputs.
 
     `allowed` says at which sizes the formulas are defined, `primal` whose derivatives they are.
+    Comparisons of real numbers by `==` are taken as they come with `ties`; there are no
+    certificates of that.
     """
 
     left: tuple[Node, ...]
@@ -52,6 +54,7 @@ class Identity:
     shapes: Mapping[str, tuple[Size, ...]]
     allowed: Callable[[Binding], bool] = lambda binding: True
     primal: tuple[Node, ...] = ()
+    ties: bool = False
 
     @property
     def positive(self) -> frozenset[str]:
@@ -197,7 +200,7 @@ def _sides(identity: Identity, structure: Substitution) -> _Sides:
     outputs = (*identity.left, *identity.right)
     if structure:
         outputs = _substituted(outputs, structure)
-    core = lowered(outputs, positive=identity.positive)
+    core = lowered(outputs, positive=identity.positive, ties=identity.ties)
     count = len(identity.left)
     pairs = zip(core[:count], core[count:], strict=True)
     return _Sides(tuple(pairs))
@@ -397,12 +400,12 @@ def _labels(identity: Identity, binding: Binding, prime: int) -> list[dict[str, 
         if spec.classes is None:
             raise NotExpressibleError(f"whole numbers of any size ({name})")
         shape = tuple(n.at(binding) for n in identity.shapes[name])
-        count = spec.classes.at(binding)
-        values = [*range(count), *([] if spec.ignore_index is None else [spec.ignore_index])]
-        choices = len(values) ** prod(shape)
-        if choices * len(found) > _LARGEST_LABELS:
-            raise _TooLargeError(f"{choices} choices of labels for {name}")
-        several = itertools.product(values, repeat=prod(shape))
+        ignored = () if spec.ignore_index is None else (spec.ignore_index,)
+        choices = (*range(spec.classes.at(binding)), *ignored)
+        count = len(choices) ** prod(shape)
+        several = itertools.product(choices, repeat=prod(shape))
+        if count * len(found) > _LARGEST_LABELS:
+            raise _TooLargeError(f"{count} choices of labels for {name}")
         arrays = [Residues(prime, np.array(c, dtype=object).reshape(shape)) for c in several]
         found = [{**known, name: array} for known in found for array in arrays]
     return found

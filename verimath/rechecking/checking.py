@@ -21,7 +21,15 @@ from verimath.report.certificate import (
 from verimath.report.record import Proof, Report
 
 PARTS = 200  # of one proof
-_DEFECTS = (ArithmeticError, ValueError, TypeError, LookupError, AttributeError)
+_DEFECTS = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 _NOTHING = ("none", "sampled")  # labels that rest on no certificate
 
 
@@ -87,7 +95,7 @@ def _proof(proof: Proof) -> str:
     else:
         allowed = _ALLOWED[proof.label]
     everywhere = proof.label not in ("refuted", "exact_at_shapes")
-    return _all(parts, allowed, everywhere, 0, "part")
+    return _all(parts, allowed, everywhere, 0, "")
 
 
 _PROOFS = (EvaluationCertificate, DerivationCertificate)
@@ -108,7 +116,11 @@ def _all(
 ) -> str:
     found: list[str] = []
     for place, part in enumerate(parts, start=1):
-        where = f"{name} {place} of {len(parts)} ({part.kind})" if len(parts) > 1 else part.kind
+        where = part.kind
+        if len(parts) > 1:
+            where = f"part {place} of {len(parts)} ({part.kind})"
+        if name:
+            where = f"{name}, {where}"
         try:
             if not isinstance(part, allowed):
                 raise RefusedError("isn't what shows the label")

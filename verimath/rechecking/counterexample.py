@@ -8,7 +8,7 @@ import flint
 import numpy as np
 
 from verimath.rechecking.derivative import check_form, true_derivative
-from verimath.rechecking.evaluate import evaluate, objects
+from verimath.rechecking.evaluate import check_elements, evaluate, objects
 from verimath.rechecking.graph import Node, read_graph
 from verimath.rechecking.limits import DIGITS, SIZE, Budget, RefusedError
 from verimath.rechecking.polynomials import fraction, polynomial, value
@@ -153,6 +153,7 @@ def _point(part: CounterexampleCertificate) -> dict[str, Any]:
             raise RefusedError(f"the point has no {record.name!r}")
         point = points[record.name]
         shape = tuple(value(polynomial(size), part.sizes) for size in record.shape)
+        check_elements(shape)
         if point.shape != shape or len(point.values) != int(np.prod(shape, dtype=int)):
             raise RefusedError(f"the point's {record.name!r} has another shape")
         numbers: list[Any] = [fraction(text) for text in point.values]

@@ -175,6 +175,7 @@ def _step(
         changes.append(Change(old, new))
     times = _times(entry["times"], shape, definitions) if "times" in entry else None
     need(times is None or not total, f"{rule!r} multiplies only some of the terms")
+    need((times is not None) == rule.startswith("multiplied"), f"{rule!r} is no such rule")
     after = combined(
         [
             *(Term(c, t.sizes, t.numbers, t.factors, t.sums) for t, c in total.items()),

@@ -93,7 +93,7 @@ def true_derivative(
     moved = {key: _seeded(x, key == name, directions, order) for key, x in inputs.items()}
     found = evaluate(nodes, numbers, sizes, moved, budget, [record.primal])[record.primal]
     for _ in range(order):
-        found = found.tangent if isinstance(found, Pair) else found * 0
+        found = found.tangent if isinstance(found, Pair) else np.asarray(found * 0, dtype=object)
     return found
 
 

@@ -33,6 +33,12 @@ def each(function: Callable[[Any], Any], array: Any) -> Any:
     return objects(array.shape, [function(item) for item in array.ravel()])
 
 
+def check_elements(shape: Sequence[int]) -> None:
+    """Raise RefusedError for an array of too many elements, or of none."""
+    if any(not 0 < size <= SIZE * SIZE for size in shape) or prod(shape) > _ELEMENTS:
+        raise RefusedError(f"not confirmed: an array of the shape {tuple(shape)}")
+
+
 class Plain:
     """Numbers without derivatives: values are arrays of objects."""
 
@@ -333,10 +339,7 @@ def evaluate(
         if place not in needed:
             continue
         shape = tuple(value(size, sizes) for size in node.shape)
-        if any(not size > 0 for size in shape) or prod(shape) > _ELEMENTS:
-            raise RefusedError(f"node {place} has the shape {shape} at {dict(sizes)}")
-        if any(size > SIZE * SIZE for size in shape):
-            raise RefusedError(f"node {place} has an axis of {max(shape)} elements")
+        check_elements(shape)
         budget.spend(_cost(node, nodes, shape, sizes))
         arithmetic.at_node(node)
         try:

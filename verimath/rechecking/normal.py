@@ -18,6 +18,7 @@ from verimath.rechecking.limits import EXPONENT, NODES, TERMS, RefusedError
 
 POSITIVE, NOT_NEGATIVE, ANY = 2, 1, 0
 _PRIMES = 1000
+_BITS = 4000  # of a constant
 
 
 class Formula:
@@ -117,7 +118,7 @@ class Formula:
         """X y, constants folded."""
         a, b = self._constants[x], self._constants[y]
         shape = self.nodes[x].shape
-        if a is not None and b is not None:
+        if a is not None and b is not None and _short(a, b):
             return self.constant(a * b, shape)
         if a == 1:
             return y
@@ -213,7 +214,7 @@ class Formula:
             coefficients = tuple(c * power for c in node.parameter[1])
             return self.add("exponential", node.inputs, node.shape, ("exp", coefficients))
         value = self._constants[place]
-        if value is not None and (power.denominator == 1 or value > 0):
+        if value is not None and _short(value) and (power.denominator == 1 or value > 0):
             return self._constant_power(value, power, node.shape)
         return self.add("power", (place,), node.shape, power)
 
@@ -314,19 +315,27 @@ class Formula:
                 continue
             if node.operation in ("multiply", "divide"):
                 a, b = (self._constants[part] for part in node.inputs)
-                if b is not None and (b != 0 or node.operation == "multiply"):
+                if b is not None and _short(b, factor) and (b or node.operation == "multiply"):
                     by = b if node.operation == "multiply" else 1 / b
                     work.append((node.inputs[0], factor * by, around))
                     continue
-                if a is not None and a != 1 and node.operation == "multiply":
+                if a is not None and _short(a, factor) and node.operation == "multiply":
                     work.append((node.inputs[1], factor * a, around))
                     continue
             value = self._constants[below]
-            if value is not None:
+            if value is not None and _short(value, factor):
                 below, factor = self.constant(Fraction(1), node.shape), factor * value
             found = self._wrapped(below, around)
             form[found] = form.get(found, Fraction(0)) + factor
         return form
+
+
+def _short(*numbers: Fraction) -> bool:
+    """Whether numbers may be computed with here: constants of constants grow without end."""
+    return all(
+        max(number.numerator.bit_length(), number.denominator.bit_length()) <= _BITS
+        for number in numbers
+    )
 
 
 def _factors(number: Fraction) -> list[tuple[int, int]]:

@@ -8,7 +8,7 @@ from typing import Any
 import flint
 import numpy as np
 
-from verimath.rechecking.evaluate import Plain, each, objects
+from verimath.rechecking.evaluate import Plain, check_elements, each, objects
 from verimath.rechecking.graph import Number
 from verimath.rechecking.limits import RefusedError
 from verimath.rechecking.polynomials import fraction, polynomial, value
@@ -202,6 +202,7 @@ def draw_inputs(
     drawn: dict[str, Any] = {}
     for record in inputs:
         shape = tuple(value(polynomial(size), sizes) for size in record.shape)
+        check_elements(shape)
         count = int(np.prod(shape, dtype=int))
         kind = kinds.get(record.name, "real")
         if record.values is not None:

@@ -17,7 +17,7 @@ import flint
 import numpy as np
 from flint.utils.flint_exceptions import DomainError
 
-from verimath.rechecking.evaluate import Plain, each, objects
+from verimath.rechecking.evaluate import Plain, check_elements, each, objects
 from verimath.rechecking.graph import Node, Number
 from verimath.rechecking.limits import EXPONENT, RefusedError
 from verimath.rechecking.polynomials import polynomial, value
@@ -308,6 +308,7 @@ def draw_inputs(
     drawn: dict[str, Any] = {}
     for record in inputs:
         shape = tuple(value(polynomial(size), sizes) for size in record.shape)
+        check_elements(shape)
         count, random = prod(shape), Random(f"{seed}/{record.name}")
         kind = kinds.get(record.name, "real")
         if record.values is not None and kind != "real":
