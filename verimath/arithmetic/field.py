@@ -25,6 +25,7 @@ import numpy as np
 from verimath.arithmetic import residues as gf
 from verimath.arithmetic.residues import DegenerateError, Objects, Residues
 from verimath.errors import NotExpressibleError
+from verimath.formula import operations as op
 from verimath.formula.core import multiple, rational
 from verimath.formula.graph import Node, Subscripts, topological
 from verimath.formula.literals import Constant
@@ -291,7 +292,7 @@ class Evaluation:
             for turned in _orders(own, x.shape, name):
                 found = _taken(turned, argument, name)
                 if found is not None:
-                    self.merged.append((own.node, x))
+                    self.merged.append((turned.node, x))
                     return found
         value = self._new(f"{name}/{'x'.join(map(str, x.shape))}/{len(known)}", name, argument)
         known.append(_Class(x, argument, value))
@@ -379,7 +380,9 @@ def _orders(own: _Class, shape: tuple[Size, ...], name: str) -> Iterable[_Class]
     for axes in itertools.permutations(range(rank)):
         if axes != tuple(range(rank)) and tuple(shape[a] for a in axes) == shape:
             argument = [_turned(v, axes) for v in own.argument]
-            yield _Class(own.node, argument, [_turned(v, axes) for v in own.value])
+            # Turned as well, so that its denominators are seen to vary along other axes.
+            node = None if own.node is None else op.permute(own.node, axes)
+            yield _Class(node, argument, [_turned(v, axes) for v in own.value])
 
 
 def _turned(x: Residues, axes: tuple[int, ...]) -> Residues:
