@@ -137,13 +137,26 @@ def _where(node: Node, x: list[Objects], numbers: Numbers) -> Objects:
     return _each(lambda mask, a, b: a if mask == 1 else b, *x)
 
 
-def _places(x: Objects, numbers: Numbers) -> Any:
-    return _each(numbers.whole, x).astype(np.int64)
+def _places(x: Objects, size: int, numbers: Numbers) -> Any:
+    """Places along an axis of that size.
+
+    Raises UndecidedError for places beyond it, where a formula has no value.
+    """
+    places = _each(numbers.whole, x).astype(np.int64)
+    if np.any(places < 0) or np.any(places >= size):
+        raise UndecidedError("an index beyond its axis")
+    return places
+
+
+def _gather(node: Node, x: list[Objects], numbers: Numbers) -> Objects:
+    axis = node.parameter
+    return np.take(x[0], _places(x[1], x[0].shape[axis], numbers), axis=axis)
 
 
 def _scatter(node: Node, x: list[Objects], binding: Binding, numbers: Numbers) -> Objects:
     found = np.full(_shape(node, binding), numbers.of_fraction(Fraction(0)), dtype=object)
-    np.add.at(found, (*(slice(None),) * node.parameter, _places(x[1], numbers)), x[0])
+    places = _places(x[1], found.shape[node.parameter], numbers)
+    np.add.at(found, (*(slice(None),) * node.parameter, places), x[0])
     return found
 
 
@@ -252,7 +265,7 @@ _RULES: dict[str, Rule] = {
     ),
     "logical": lambda node, x, binding, q: _logical(node, x, q),
     "where": lambda node, x, binding, q: _where(node, x, q),
-    "gather": lambda node, x, binding, q: np.take(x[0], _places(x[1], q), axis=node.parameter),
+    "gather": lambda node, x, binding, q: _gather(node, x, q),
     "scatter": _scatter,
     "concatenate": lambda node, x, binding, q: np.concatenate(x, axis=node.parameter),
     "product": lambda node, x, binding, q: _product(node, x[0], q),

@@ -41,6 +41,25 @@ def lowered(
     return _Core(frozenset(positive), ties).all(outputs)
 
 
+def partly_defined(outputs: Sequence[Node], *, positive: Iterable[str] = ()) -> tuple[Node, ...]:
+    """The roots and logarithms of what isn't known to be positive, composites written out.
+
+    Laws may have done away with them in core operations: sqrt(x)^2 is x, where it is anything.
+    """
+    core = _Core(frozenset(positive), ties=True)
+    core.all(outputs)
+    return tuple(node for node in core.found if _needs_positive(core, node))
+
+
+def _needs_positive(core: "_Core", node: Node) -> bool:
+    function = node.parameter if node.operation == "function" else None
+    root = node.operation == "power" and node.parameter.denominator != 1
+    if not root and function not in ("sqrt", "log", "log1p"):
+        return False
+    least = Sign.NONNEGATIVE if function == "log1p" else Sign.POSITIVE
+    return not core.is_known([core.found[node.inputs[0]]], least)
+
+
 class _Core:
     """One lowering: nodes by what they are, so that equal ones are one."""
 

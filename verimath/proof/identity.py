@@ -43,8 +43,9 @@ Substitution = Mapping[str, tuple[Construction, int]]
 class Identity:
     """Two sequences of arrays that are claimed to be equal, and what is known of their inputs.
 
-    `allowed` says at which sizes the formulas are defined. Comparisons of real numbers by `==` are
-    taken as they come with `ties`; there are no certificates of that.
+    `allowed` says at which sizes the formulas are defined, `primal` whose derivatives they are.
+    Comparisons of real numbers by `==` are taken as they come with `ties`; there are no
+    certificates of that.
     """
 
     left: tuple[Node, ...]
@@ -53,6 +54,7 @@ class Identity:
     shapes: Mapping[str, tuple[Size, ...]]
     allowed: Callable[[Binding], bool] = lambda binding: True
     ties: bool = False
+    primal: tuple[Node, ...] = ()
 
     @property
     def positive(self) -> frozenset[str]:
@@ -223,6 +225,7 @@ class _TooLargeError(Exception):
 
 def _over_all_sizes(identity: Identity, sides: _Sides, mode: _Mode, seed: int) -> Known:
     """From the smallest sizes on from which the formulas are defined at all."""
+    _refuse_labels(identity, sides)
     names = identity.names
     starts = itertools.product(range(1, _LARGEST_START + 1), repeat=len(names))
     known = Known(False, reason="the formulas aren't defined at consecutive sizes")
@@ -235,6 +238,15 @@ def _over_all_sizes(identity: Identity, sides: _Sides, mode: _Mode, seed: int) -
         if known.defined:
             break
     return known
+
+
+def _refuse_labels(identity: Identity, sides: _Sides) -> None:
+    """Labels that range over a dimension are data that depends on its size: no lemma for them."""
+    used = {n.parameter for n in topological(sides.nodes) if n.operation == "input"}
+    for name, spec in identity.inputs.items():
+        if name in used and spec.classes is not None and spec.classes.names:
+            along = min(spec.classes.names)
+            raise NoBoundError(f"along {along}, there are as many labels {name} as its size says")
 
 
 def _from_start(identity: Identity, sides: _Sides, mode: _Mode, seed: int, found: Bounds) -> Known:

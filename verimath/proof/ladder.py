@@ -20,9 +20,9 @@ from verimath.arithmetic.ball import BALLS, decided
 from verimath.arithmetic.exact import UndecidedError, evaluate
 from verimath.claim import AtMost, Derivative, Equal
 from verimath.errors import NotExpressibleError
-from verimath.formula.core import lowered
+from verimath.formula.core import lowered, partly_defined
 from verimath.formula.graph import Formula, Node, topological
-from verimath.formula.literals import Constant, read_literal
+from verimath.formula.literals import Constant
 from verimath.plans import axis_names
 from verimath.prepare import Prepared
 from verimath.proof import certify
@@ -30,7 +30,7 @@ from verimath.proof.certify import Derived
 from verimath.proof.identity import Identity, Known, at_sizes, for_all_sizes
 from verimath.proof.normal_form import Derived as Derivation
 from verimath.proof.normal_form import normalise
-from verimath.proof.refute import Point, Witness, given_numbers, refute
+from verimath.proof.refute import Point, Witness, given_numbers, rational_number, refute
 from verimath.proof.sizes import Bounds
 from verimath.report.certificate import InductionCertificate
 from verimath.report.record import Proof, ProofLabel
@@ -118,6 +118,7 @@ def _identity(prepared: Prepared) -> Identity:
         inputs=prepared.claim.domain.inputs,
         shapes={name: node.shape for name, node in prepared.primal.inputs.items()},
         allowed=prepared.allows,
+        primal=prepared.primal.outputs,
     )
 
 
@@ -125,11 +126,11 @@ def _bounded(prepared: Prepared) -> Proof:
     """A bound on what given numbers come to; over drawn ones it is only sampled."""
     statement, inputs = prepared.claim.statement, prepared.claim.domain.inputs
     assert isinstance(statement, AtMost)  # every other statement has two sides
-    point = {name: given_numbers(spec) for name, spec in inputs.items() if spec.values is not None}
-    if len(point) < len(inputs):
+    if any(spec.values is None for spec in inputs.values()):
         return Proof(label="none", finding="a bound over drawn inputs is only sampled")
-    bound = read_literal(float(statement.bound))
     try:
+        point = {name: given_numbers(spec) for name, spec in inputs.items()}
+        bound = Constant(rational_number(float(statement.bound)))
         outputs = lowered(prepared.reference.outputs)
         beyond = decided(lambda: _beyond(outputs, point, bound))
     except (NotExpressibleError, UndecidedError) as error:
@@ -187,6 +188,11 @@ def _climb(
     written = _rewritten(identity, derived)
     if written.proved:
         return _derivation(identity, written, here, derived, named)
+    if here.equal and not everywhere.equal:
+        # It holds at the few sizes that were looked at; there are others.
+        witness = refute(identity, seed=seed)
+        if witness is not None:
+            return _refuted(identity, witness, derived)
     if here.equal:
         label: ProofLabel = "all_shapes_randomised" if everywhere.equal else "exact_at_shapes"
         reason = None if everywhere.equal else everywhere.reason
@@ -205,7 +211,7 @@ def _derivation(
     return Proof(
         label="all_shapes_derivation" if named else "exact_at_shapes",
         shapes=shapes if here.equal else (),
-        hypotheses=tuple(dict.fromkeys((*written.hypotheses, *conditions(pairs)))),
+        hypotheses=tuple(dict.fromkeys((*written.hypotheses, *conditions(identity, pairs)))),
         axioms=written.axioms,
         rules=written.rules,
         certificate=(certify.of_derivation(identity, pairs, steps, derived),),
@@ -260,7 +266,7 @@ def _evaluated(
         label=label,
         failure_bits=round(known.failure_bits, 1),
         shapes=shapes,
-        hypotheses=(*known.hypotheses, *conditions(known.pairs)),
+        hypotheses=(*known.hypotheses, *conditions(identity, known.pairs)),
         finding=reason and f"not for all shapes: {reason}",
         certificate=(certify.of_evaluation(identity, known, derived),),
     )
@@ -303,15 +309,19 @@ def bounds_text(found: Bounds) -> str:
 
 
 # What the field leaves open because it has no order: where the formulas mean what they say.
-def conditions(pairs: Sequence[tuple[Node, Node]]) -> tuple[str, ...]:
-    """Where an identity of core formulas speaks of real numbers: hypotheses of every proof."""
-    nodes = topological(tuple(node for pair in pairs for node in pair))
-    found: dict[str, None] = {}
-    for node in nodes:
-        text = _condition(node)
-        if text:
-            found[text] = None
-    return tuple(found)
+def conditions(identity: Identity, pairs: Sequence[tuple[Node, Node]]) -> tuple[str, ...]:
+    """Where an identity speaks of real numbers, and is one: hypotheses of every proof.
+
+    `pairs` are its sides in core operations. What these have lost is looked for as it was written:
+    a root that was squared, a step whose derivative is zero.
+    """
+    nodes = list(topological(tuple(node for pair in pairs for node in pair)))
+    steps = topological(lowered(identity.primal, positive=identity.positive))
+    nodes += [node for node in steps if node.operation == "subgradient"]
+    written = (*identity.primal, *identity.left, *identity.right)
+    nodes += partly_defined(written, positive=identity.positive)
+    found = dict.fromkeys(_condition(node) for node in nodes)
+    return tuple(text for text in found if text)
 
 
 def _condition(node: Node) -> str | None:
@@ -326,9 +336,13 @@ def _condition(node: Node) -> str | None:
             return "denominators are not zero"
         case "power" if node.parameter < 0 and _depends(node.inputs[0]):
             return "denominators are not zero"
-        case "power" if node.parameter.denominator != 1 and _depends(node.inputs[0]):
+        case "power" if node.parameter.denominator == 2 and _depends(node.inputs[0]):
             return "square roots are of positive numbers"
-        case "function" if node.parameter == "log":
+        case "power" if node.parameter.denominator != 1 and _depends(node.inputs[0]):
+            return "roots are of positive numbers"
+        case "function" if node.parameter == "sqrt" and _depends(node.inputs[0]):
+            return "square roots are of positive numbers"
+        case "function" if node.parameter in ("log", "log1p"):
             return "logarithms are of positive numbers"
         case _:
             return None

@@ -65,7 +65,10 @@ def refute(identity: Identity, *, seed: int = 0) -> Witness | None:
     source = random.Random(seed)  # noqa: S311  no secret
     for binding in _sizes(identity):
         for number in range(POINTS):
-            point = _drawn(identity, binding, source, number)
+            try:
+                point = _drawn(identity, binding, source, number)
+            except NotExpressibleError:
+                return None
             if point is None:
                 break
             found = _difference(outputs, point, binding)
@@ -123,15 +126,29 @@ def _member(
     for place in np.ndindex(*shape):
         value = _number(spec, binding, source, number)
         while spec.distinct and value in taken:
-            value += 1
+            value = _another(spec, value, source)
         taken.add(value)
         cells[place] = value
     return cells
 
 
 def given_numbers(spec: Input) -> Objects:
-    """The rational numbers that a given input's decimals stand for."""
-    return _fractions(spec.values, lambda x: read_literal(float(x)).factor)
+    """The rational numbers that a given input's decimals stand for.
+
+    Raises NotExpressibleError for a number such as pi.
+    """
+    return _fractions(spec.values, lambda x: rational_number(float(x)))
+
+
+def rational_number(value: float) -> Fraction:
+    """The rational number that a decimal stands for.
+
+    Raises NotExpressibleError for one such as pi, that isn't rational.
+    """
+    literal = read_literal(value)
+    if not literal.is_rational:
+        raise NotExpressibleError(f"the number {literal}, which is not rational")
+    return literal.factor
 
 
 def _fractions(values: Any, of: Callable[[Any], Fraction]) -> Objects:
@@ -141,15 +158,36 @@ def _fractions(values: Any, of: Callable[[Any], Fraction]) -> Objects:
     return cells
 
 
+def _another(spec: Input, value: Fraction, source: random.Random) -> Fraction:
+    """Another number of a range that has more than a few."""
+    low, high = _limits(spec)
+    if low is not None and high is not None:
+        return low + (high - low) * Fraction(source.randint(1, 996), 997)
+    return value - 1 if high is not None else value + 1
+
+
+def _limits(spec: Input) -> tuple[Fraction | None, Fraction | None]:
+    """The ends of a range, as the decimals that were written."""
+    low, high = spec.min_value, spec.max_value
+    return None if low is None else _end(low), None if high is None else _end(high)
+
+
+def _end(value: float) -> Fraction:
+    literal = read_literal(float(value))
+    return literal.factor if literal.is_rational else Fraction(value)
+
+
 def _number(spec: Input, binding: Binding, source: random.Random, number: int) -> Fraction:
     if spec.kind == "boolean":
         return Fraction(source.randint(0, 1))
     if spec.classes is not None:
-        return Fraction(source.randrange(max(1, spec.classes.at(binding))))
+        count = spec.classes.at(binding)
+        if spec.ignore_index is not None and not source.randint(0, max(0, count)):
+            return Fraction(spec.ignore_index)
+        return Fraction(source.randrange(max(1, count)))
     whole = spec.kind == "integer"
     spread = 3 + 2 * number
-    low = None if spec.min_value is None else Fraction(spec.min_value)
-    high = None if spec.max_value is None else Fraction(spec.max_value)
+    low, high = _limits(spec)
     step = Fraction(source.randint(-spread, spread))
     if low is not None and high is not None:
         found = low + (high - low) * Fraction(source.randint(1, 7), 8)
@@ -160,7 +198,11 @@ def _number(spec: Input, binding: Binding, source: random.Random, number: int) -
         value = high - abs(step) - (1 if spec.exclude_max else 0)
     else:
         value = step
-    return value + 1 if spec.exclude_zero and value == 0 else value
+    if spec.exclude_zero and value == 0:
+        # An end of the range may be as near as you like, but for zero itself.
+        ends = [end / 2 for end in (low, high) if end]
+        return next(v for v in (Fraction(1), Fraction(-1), *ends) if _inside(spec, v))
+    return value
 
 
 # --- what is certain ------------------------------------------------------------------------
@@ -267,7 +309,7 @@ def _simpler(value: Fraction) -> Iterable[Fraction]:
 
 
 def _inside(spec: Input, value: Fraction) -> bool:
-    low, high = spec.min_value, spec.max_value
+    low, high = _limits(spec)
     above = low is None or value > low or (value == low and not spec.exclude_min)
     below = high is None or value < high or (value == high and not spec.exclude_max)
     return above and below and not (spec.exclude_zero and value == 0)

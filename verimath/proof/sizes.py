@@ -59,7 +59,10 @@ class _Count:
             new = tuple(axes(axis) for axis in divisor.axes)
             if None in new:
                 raise NoBoundError("a denominator varies along an axis that is rearranged")
-            divisors[_Divisor(divisor.source, tuple(a for a in new if a is not None))] = power
+            moved = _Divisor(divisor.source, tuple(a for a in new if a is not None))
+            # On a diagonal, denominators that varied along different axes become one.
+            each, exponent = power
+            divisors[moved] = (each, exponent + divisors.get(moved, (each, _ZERO))[1])
         return _Count(self.number, divisors)
 
 
@@ -209,7 +212,7 @@ class _Counter:
 
     def _of_positions(self, node: Node) -> _Count:
         """The positions 0, 1, 2 ... may be compared for being the same, and nothing else."""
-        if node.operation in ("broadcast", "reshape", "einsum"):
+        if node.operation == "broadcast" or _only_moves(node):
             self.positions.add(node)
             return _NOTHING
         alike = all(x in self.positions for x in node.inputs)
@@ -327,8 +330,9 @@ class _Counter:
         axis = node.parameter
         if self.is_own(node.inputs[0].shape[axis]) or indices.number:
             raise NoBoundError("elements are picked by their positions")
+        # What varies along the axis would be others' denominators at the places that are picked.
         shift = len(node.inputs[1].shape) - 1
-        return count.moved(lambda a: None if a == axis and shift else a if a <= axis else a + shift)
+        return count.moved(lambda a: None if a == axis else a if a < axis else a + shift)
 
     def _scatter(self, node: Node, below: list[_Count]) -> _Count:
         count, indices = below
@@ -385,6 +389,18 @@ class _Counter:
         return _NOTHING
 
     _cholesky = _determinant
+
+
+def _only_moves(node: Node) -> bool:
+    """Whether an array is another one with its axes in some order, or only the diagonal of it."""
+    if node.operation == "reshape":
+        old = node.inputs[0].shape
+        places = _reshaped(old, node.shape)
+        return all(size == ONE or k in places for k, size in enumerate(old))
+    if node.operation != "einsum" or len(node.inputs) > 1:
+        return False
+    subscripts: Subscripts = node.parameter
+    return set(subscripts.operands[0]) == set(subscripts.output)
 
 
 def _source(node: Node) -> tuple[Node, Axes]:
