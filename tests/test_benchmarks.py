@@ -36,8 +36,10 @@ def check(tightness, examples, seed):
         where = f"{case.name} {dtype} {library}"
         assert tally.wrong == 0, f"{where}: {tally.alarms}"
         assert tally.elements > 0.9 * (tally.elements + tally.open), where
-        # A change by twice its floor never passes for another evaluation.
-        assert tally.above_floor == tally.floored > 0, where
+        # A change by twice its floor never passes for another evaluation. In bfloat16 a layer norm
+        # that keeps its sums there may lose every digit, and there is no floor.
+        assert tally.above_floor == tally.floored, where
+        assert tally.floored or dtype == "bfloat16", where
         if dtype in ("float64", "float32"):
             assert tally.worst <= 1, f"{where}: less accurate by {tally.less_by}"
         elements += tally.elements

@@ -254,3 +254,53 @@ def test_as_a_module_and_as_a_command() -> None:
         assert done.returncode == 2
         assert done.stderr.startswith("verimath: no claim is called 'no-such-claim'")
         assert done.stdout == ""
+
+
+PROVED = """
+from array_api_compat import array_namespace
+from verimath import Claim, Domain, Equal, reals
+
+def claim(id, right, **more):
+    return Claim(
+        id=id, title=id, source="here", domain=Domain(x=reals("n", 1, 2)),
+        statement=Equal(left=lambda x: array_namespace(x).atan(x) * 2, right=right), **more,
+    )
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "word"),
+    [
+        ("a = claim('a', lambda x: 2 * array_namespace(x).atan(x))", 0, "all shapes"),
+        ("a = claim('a', lambda x: 3 * array_namespace(x).atan(x))", 1, "refuted"),
+        (
+            "a = claim('a', lambda x: 3 * array_namespace(x).atan(x), expected='refuted')",
+            0,
+            "refuted",
+        ),
+        ("a = claim('a', lambda x: 2 * array_namespace(x).atan(x), expected='refuted')", 1, "all"),
+        (
+            "a = claim('a', lambda x: 3.141592653589793 - 2 * array_namespace(x).atan(1 / x))",
+            4,
+            "undecided",
+        ),
+    ],
+)
+def test_prove(tmp_path, capsys, line, code, word):
+    path = tmp_path / "claims.py"
+    path.write_text(PROVED + line, encoding="utf-8")
+    assert main(["prove", str(path)]) == code
+    assert f"a: {word}" in capsys.readouterr().out
+
+
+def test_prove_prints_what_a_proof_rests_on(capsys):
+    assert main(["prove", "cross-entropy-gradient", "log-determinant-gradient"]) == 0
+    told = capsys.readouterr().out
+    for word in ("sizes looked at", "rows of y sum to one", "invertible", "rules", "off the kinks"):
+        assert word in told
+    assert "Jacobi's formula" in told
+
+
+def test_prove_names_no_such_claim(capsys):
+    assert main(["prove", "nothing-of-the-kind"]) == 2
+    assert "no claim is called" in capsys.readouterr().err

@@ -196,3 +196,12 @@ def test_a_stable_softmax_passes_and_one_that_overflows_does_not():
 def test_erf_of_what_is_no_array_is_refused():
     with pytest.raises(UsageError, match="erf of a Tensor"):
         composites.erf(torch.ones(2))
+
+
+@pytest.mark.parametrize("x", [-800.0, -30.0, -1.0, -0.0, 0.0, 1.0, 30.0, 800.0])
+def test_softplus_has_torchs_second_derivative_everywhere(x):
+    """At zero, too, where kinks that cancel in a stable formula have second derivatives of 0."""
+    place = torch.tensor(x, dtype=torch.float64)
+    found = torch.autograd.functional.hessian(composites.softplus, place)
+    slope = float(torch.sigmoid(place) * torch.sigmoid(-place))
+    assert float(found) == pytest.approx(slope, rel=1e-3 if abs(x) > 20 else 1e-14)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from verimath.cli import main
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -42,11 +44,25 @@ def test_the_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     finally:
         sys.modules.pop("my_claims", None)
         sys.modules.pop("my_check", None)
-    (printed,) = blocks("text")
+    printed, _ = blocks("text")
     story = [line.rstrip() for line in str(caught.value).splitlines()]
     for line in printed.splitlines():
         if line.strip() != "...":
             assert line.rstrip() in story
+
+
+def test_proofs_are_printed_as_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    claim, _ = blocks("python")
+    (tmp_path / "my_claims.py").write_text(claim, encoding="utf-8")
+    main(["prove", "softmax-jacobian", str(tmp_path / "my_claims.py")])
+    told = _without_times(capsys.readouterr().out)
+    _, printed = blocks("text")
+    for line in _without_times(printed):
+        assert line.removesuffix("...").rstrip() in " ".join(told), line
+
+
+def _without_times(text: str) -> list[str]:
+    return [re.sub(r"\d+\.\d+ s$", "", line).rstrip() for line in text.splitlines()]
 
 
 def test_local_links_exist() -> None:

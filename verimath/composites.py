@@ -206,8 +206,11 @@ def _softplus_definition(x: Any) -> Any:
 
 
 def _softplus_stable(x: Any) -> Any:
+    # max(x, 0) + log1p(exp(-|x|)), in choices: their slopes at zero are those of one side, so that
+    # second derivatives by autograd are right there, too.
     xp = array_namespace(x)
-    return xp.maximum(x, xp.zeros_like(x)) + xp.log1p(xp.exp(-abs(x)))
+    above = x > 0
+    return xp.where(above, x, xp.zeros_like(x)) + xp.log1p(xp.exp(xp.where(above, -x, x)))
 
 
 def _softplus_by_other_side(x: Any) -> Any:

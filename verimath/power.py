@@ -4,37 +4,30 @@ Mutants come from the claimed formula's graph and from its derivation (`formula.
 changes of right values: one element off by one plus twice its detection floor, everything wrong at
 one size, at a zero, in one dtype, in one layout. Each is judged like a route whose arithmetic is as
 good as it gets: float64 values, rounded to the dtype. A mutant that no example tells from the truth
-may be the same function in disguise; where numbers of 60 digits say so, it is left out.
+may be the same function in disguise; where the proof ladder says so, it is left out.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import sympy as sp
 from numpy.typing import NDArray
 
-from verimath.arithmetic import symbolic as exact
 from verimath.arithmetic.rounding import evaluate
-from verimath.arithmetic.symbolic import Objects
 from verimath.arithmetic.values import Array
 from verimath.backends import Fetched
 from verimath.domain import Domain
 from verimath.dtypes import nearest
-from verimath.errors import NotExpressibleError
 from verimath.examples import Batch
 from verimath.formula.graph import Formula
 from verimath.formula.mutate import mutate, slip
 from verimath.judge import judge
 from verimath.prepare import Prepared, Want
+from verimath.proof.ladder import are_equal
 from verimath.report.record import Mutant, Status
 
 # The same mistake at many places says little more: so many are tried.
 _LARGEST_NUMBER = 60
-# Beyond this many elements an evaluation with 60 digits takes seconds.
-_LARGEST_EXACT = 40
-_DIGITS = 60
-_POINTS = 4
 _LOW_PRECISION = 12  # batches
 
 Ranks = tuple[tuple[str, int], ...]
@@ -64,7 +57,7 @@ def mutants(bench: Bench) -> tuple[Mutant, ...]:
     for name, formulas in _generated(bench).items():
         killed = {dtype: _killer(bench, formulas, dtype) for dtype in bench.dtypes}
         alive = killed["float64"] is None
-        if alive and all(_is_equivalent(bench, ranks, f) for ranks, f in formulas.items()):
+        if alive and all(_is_equivalent(bench.prepared[r], f) for r, f in formulas.items()):
             continue
         found.append(_record(name, killed))
     for name, change in _CHANGES.items():
@@ -73,6 +66,11 @@ def mutants(bench: Bench) -> tuple[Mutant, ...]:
             seen = {dtype: found for dtype, found in killed.items() if found is not _ABSENT}
             found.append(_record(name, seen))
     return tuple(found)
+
+
+def _is_equivalent(prepared: Prepared, mutant: Formula) -> bool:
+    assert prepared.claimed is not None  # what has no other side has no mutants
+    return are_equal(prepared, prepared.claimed, mutant)
 
 
 def _record(name: str, killed: Mapping[str, str | None]) -> Mutant:
@@ -221,53 +219,3 @@ def _detector(bench: Bench, change: Change, dtype: str) -> str | None:
         if touched and _is_wrong([values for values, _ in changed], want, dtype):
             return _place(batch, dtype)
     return None if met else _ABSENT
-
-
-# --- the same function in disguise ------------------------------------------------------------
-
-
-def _is_equivalent(bench: Bench, ranks: Ranks, mutant: Formula) -> bool:
-    """Whether a mutant has the claimed values at the small examples, to 60 digits."""
-    prepared = bench.prepared[ranks]
-    assert prepared.claimed is not None  # what has no other side has no mutants
-    points = [b for b in bench.batches if tuple(b.ranks.items()) == ranks and _is_telling(b)]
-    for batch in points[:_POINTS]:
-        cast = batch.cast(bench.domain, "float64")
-        numbers = {name: _numbers(np.asarray(values[0])) for name, values in cast.items()}
-        try:
-            one, other = (
-                exact.evaluate(
-                    f.outputs, {n: numbers[name] for name, n in f.inputs.items()}, batch.sizes
-                )
-                for f in (prepared.claimed, mutant)
-            )
-        except (NotExpressibleError, ValueError, TypeError):
-            return False
-        if any(_differ(a, b) for a, b in zip(one, other, strict=True)):
-            return False
-    return bool(points)
-
-
-def _is_telling(batch: Batch) -> bool:
-    size = sum(values[0].size for values in batch.inputs.values())
-    return size <= _LARGEST_EXACT and not batch.extreme and not _is_empty(batch)
-
-
-def _numbers(values: NDArray[np.generic]) -> Objects:
-    read = np.frompyfunc(lambda v: sp.Float(sp.Rational(float(v)), _DIGITS), 1, 1)
-    if values.dtype.kind in "iu":
-        read = np.frompyfunc(lambda v: sp.Integer(int(v)), 1, 1)
-    elif values.dtype.kind == "b":
-        read = np.frompyfunc(lambda v: sp.true if v else sp.false, 1, 1)
-    return np.asarray(read(values), dtype=object)
-
-
-def _differ(one: Objects, other: Objects) -> bool:
-    limit = sp.Float(10, _DIGITS) ** (-_DIGITS // 2)
-    for a, b in zip(one.ravel(), other.ravel(), strict=True):
-        left, right = sp.N(a, _DIGITS), sp.N(b, _DIGITS)
-        if not (left.is_real and left.is_finite and right.is_real and right.is_finite):
-            continue  # defined nowhere near
-        if abs(left - right) > limit * (1 + abs(left)):
-            return True
-    return False

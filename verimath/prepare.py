@@ -286,18 +286,25 @@ class Want:
     def differentiated(self, slack: float, overflows: Callable[[], NDArray[np.bool_]]) -> "Want":
         """The same for a way that runs the primal formula: a little more is allowed everywhere.
 
-        `overflows` gives shape (count,): where the primal may, so may what is made of it.
+        `overflows` gives shape (count,): where the primal may, so may what is made of it, and where
+        float64 knows no rearrangement there that doesn't, none but the declared orders is let in.
         """
-        widen = self.widen
+        widen, allowed = self.widen, self.allowed + slack
 
         def further(largest: float) -> Array:
             found = widen(largest) + slack
-            if not math.isfinite(largest):
+            if math.isfinite(largest):
+                return np.where(_per_example(overflows(), found), np.inf, found)
+            unknown = ~np.isfinite(found)
+            if not unknown.any():
                 return found
-            hopeless = overflows().reshape((-1, *[1] * (found.ndim - 1)))
-            return np.where(hopeless, np.inf, found)
+            return np.where(unknown & _per_example(overflows(), found), allowed, found)
 
-        return replace(self, allowed=self.allowed + slack, widen=further)
+        return replace(self, allowed=allowed, widen=further)
+
+
+def _per_example(known: NDArray[np.bool_], like: Array) -> NDArray[np.bool_]:
+    return known.reshape((-1, *[1] * (like.ndim - 1)))
 
 
 def wanted(
@@ -325,12 +332,20 @@ def wanted(
 def overflows(
     prepared: Prepared, inputs: Mapping[str, Array], binding: Binding, format_: FloatFormat
 ) -> NDArray[np.bool_]:
-    """Which examples of a batch, shape (count,), the primal formula may overflow on."""
+    """Which examples of a batch, shape (count,), the primal may overflow on, rearranged or not."""
     count = len(next(iter(inputs.values())))
     found = np.zeros(count, dtype=np.bool_)
     for enclosure in evaluate(prepared.primal, inputs, binding, dtypes=(format_,)):
         open_ = np.isinf(enclosure.bounds[format_.name])
         found |= open_.reshape(len(open_), -1).any(axis=1)
+    free = replace(format_, largest=math.inf)
+    limited, unlimited = (
+        evaluate(prepared.primal, inputs, binding, dtypes=(each,), envelope=True)
+        for each in (format_, free)
+    )
+    for one, other in zip(limited, unlimited, strict=True):
+        over = np.isinf(one.bounds[format_.name]) & np.isfinite(other.bounds[format_.name])
+        found |= over.reshape(len(over), -1).any(axis=1)
     return found
 
 

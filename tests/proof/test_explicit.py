@@ -288,3 +288,30 @@ def test_large_matrices_are_not_inverted_in_symbols():
     prepared = prepare(claim, {})
     assert [prepared.largest_matrix({"n": n}) for n in (0, 3, 5)] == [0, 3, 5]
     assert [is_explicit(prepared, {"n": n}) for n in (3, 4)] == [True, False]
+
+
+def test_a_bound_over_drawn_numbers_is_refuted_at_an_exact_point():
+    claim = Claim(
+        id="c",
+        title="t",
+        source="s",
+        domain=Domain(x=reals("2", -1, 1)),
+        statement=AtMost(of=lambda x: 28 / 27 * x, bound=1),
+    )
+    record = check(claim, examples=5, backend="numpy").claims[0]
+    assert record.proof.label == "refuted"
+    assert record.proof.finding == "element (1,) is 28/27, beyond 1 at x[0]=0, x[1]=1"
+    assert record.outcome == "not_as_expected"
+
+
+def test_a_bound_that_holds_is_sampled_and_no_more():
+    claim = Claim(
+        id="c",
+        title="t",
+        source="s",
+        domain=Domain(x=reals("2", -1, 1)),
+        statement=AtMost(of=lambda x: 27 / 28 * x, bound=1),
+    )
+    record = check(claim, examples=5, backend="numpy").claims[0]
+    assert record.proof.label == "sampled"
+    assert record.outcome == "as_expected"

@@ -243,6 +243,10 @@ FALSE = {
     "determinant one": lambda: equal(
         lambda Q: ns(Q).linalg.det(Q), lambda Q: ns(Q).linalg.det(Q) ** 2, Q=orthogonal()
     ),
+    # Found by the attack: an unknown and its power were mixed up.
+    "half an exponent": lambda: equal(
+        lambda x: ns(x).log(1 + ns(x).exp(x / 2)), lambda x: ns(x).log(1 + ns(x).exp(x)), x=reals()
+    ),
     "n is n squared": lambda: equal(
         lambda x: ns(x).sum(x) * x.shape[0], lambda x: ns(x).sum(x) * x.shape[0] ** 2, x=reals("n")
     ),

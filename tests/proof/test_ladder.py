@@ -28,6 +28,7 @@ from verimath import (
     spd,
     symmetric,
 )
+from verimath.catalogue import all_claims
 from verimath.formula.graph import Formula
 from verimath.formula.mutate import mutate
 from verimath.proof import refute as refuting
@@ -317,3 +318,12 @@ def test_symbols_and_ladder_check_each_other():
     # Symbols were looked at where it holds; the counterexample is elsewhere.
     assert combined(exact, refuted).label == "refuted"
     assert combined(refuted, refuted).label == "refuted"
+
+
+@pytest.mark.parametrize(
+    "id_", ["mean-square-gradient", "summed-matrix-product-gradient-2x", "woodbury", "mlp-collapse"]
+)
+def test_certificates_survive_the_report(id_):
+    proof = prove(all_claims()[id_])
+    assert proof.certificate
+    assert Proof.model_validate_json(proof.model_dump_json()) == proof

@@ -1,7 +1,11 @@
 """What is derived for all sizes is true, is replayed by another evaluator, and nothing else is."""
 
 import copy
+import os
 import random
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from array_api_compat import array_namespace as ns
@@ -484,6 +488,31 @@ def test_the_budget_is_the_same_every_time():
     assert derived(case, budget=steps).proved
     short = derived(case, budget=steps - 1)
     assert short.reason == f"undecided: budget of {steps - 1} rewrite steps used"
+
+
+_PRINTED = """
+import json
+from tests.proof.cases import CASES
+from tests.proof.test_normal_form import derived
+for name in ("Woodbury", "layer norm", "SOR, error", "softmax cross-entropy"):
+    found = derived(CASES[name])
+    print(json.dumps([found.steps_used, found.rules, found.hypotheses, found.certificate]))
+"""
+
+
+def test_a_derivation_is_the_same_in_every_process():
+    printed = {
+        subprocess.run(
+            [sys.executable, "-c", _PRINTED],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(printed) == 1
+    assert printed != {b""}
 
 
 def test_what_index_notation_lacks_is_named():

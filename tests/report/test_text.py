@@ -26,7 +26,7 @@ def test_wrong_values():
         "  elements that differ  1 of 1",
         "  worst                 gradient in w1 at [0, 0]: got 2.0, wanted 1.0",
         "  allowed there         an error of 4.44e-16, the rounding bound derived for float64",
-        "  at the very most      2e-15, in whatever order the same formula is evaluated",
+        "  at the very most      1.11e-15, in whatever order the same formula is evaluated",
     ]
 
 

@@ -236,3 +236,14 @@ def test_matrices_without_rows_have_a_shape(function):
     symbolic = [SymbolicArray(x.astype(object)) for x in (a, b)]
     found = function(array_namespace(symbolic[0]), *symbolic)
     assert found.shape == function(array_namespace(a), a, b).shape
+
+
+@pytest.mark.parametrize("x", [-30.0, -160.0, -700.0])
+def test_one_plus_something_tiny_keeps_its_digits(x):
+    def softplus(x):
+        xp = array_namespace(x)
+        return xp.log(1 + xp.exp(x))
+
+    made = lambdify(Equal(left=softplus, right=softplus), {"x": ()})
+    (found,) = numeric_value(made, {"x": np.array(x)})
+    np.testing.assert_allclose(found, np.logaddexp(x, 0), rtol=1e-15)

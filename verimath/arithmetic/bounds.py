@@ -1,7 +1,8 @@
 """The rule of each operation for its rounding error: see `rounding` for what they add up to.
 
 A rule gets the node, the scale of its roundings, its operands, the sizes and the format, and
-returns B. `majorant` is the operation on magnitudes, without cancellation.
+returns B. `reach` and `roundings_of` are what an envelope of rearranged formulas needs of a node,
+`normwise_bound` what the error class of that name does.
 """
 
 import math

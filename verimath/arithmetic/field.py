@@ -81,7 +81,8 @@ class Evaluation:
         # Arguments that were found equal at these sizes, though they are written differently.
         self.merged: list[tuple[Node | None, Node]] = []
         self._known: dict[Node, Values] = {}
-        self._applied: dict[tuple[str, Node, Fraction], Values] = {}
+        self._exponentials: dict[tuple[str, Node, Fraction], Values] = {}
+        self._applied: dict[tuple[str, Node], Values] = {}
         self._classes: dict[tuple[str, tuple[Size, ...]], list[_Class]] = {}
         self._elements: list[dict[tuple[str, int, int], tuple[int, int]]] = [
             {} for _ in point.bindings
@@ -190,9 +191,9 @@ class Evaluation:
     def _exponential(self, name: str, x: Node, times: Fraction) -> Values:
         """exp(times x), by the sums and rational multiples that x is written with."""
         key = (name, x, times)
-        if key not in self._applied:
-            self._applied[key] = self._exponential_by_law(name, x, times)
-        return self._applied[key]
+        if key not in self._exponentials:
+            self._exponentials[key] = self._exponential_by_law(name, x, times)
+        return self._exponentials[key]
 
     def _exponential_by_law(self, name: str, x: Node, times: Fraction) -> Values:
         found = [gf.residues(v.prime, np.ones(v.shape, object)) for v in self._value(x)]
@@ -270,7 +271,7 @@ class Evaluation:
 
     def _applied_to(self, name: str, x: Node) -> Values:
         """The unknown values of a function of x, moved to where the elements of x came from."""
-        key = (name, x, Fraction(1))
+        key = (name, x)
         if key in self._applied:
             return self._applied[key]
         if _is_move(x) and not name.startswith("share"):

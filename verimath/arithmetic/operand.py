@@ -140,6 +140,6 @@ def is_certain(a: Operand, b: Operand) -> NDArray[np.bool_]:
     return (room == 0) | (less(np.abs(a.value - b.value), room) > 0)
 
 
-# A rule gets the node, the scale of its roundings (its magnitude, or its majorant in an envelope),
-# its operands, the sizes and the format.
+# A rule gets the node, the scale of its roundings (its magnitude), its operands, the sizes and the
+# format.
 Rule = Callable[[Node, Array, list[Operand], Binding, FloatFormat], Array]

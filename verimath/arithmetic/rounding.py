@@ -120,6 +120,8 @@ class _How:
 
 
 _POSITIVE = frozenset({"exp", "abs"})  # whose values are magnitudes
+# A formula's constants may be made of others: 4 x / 6 of 2/3 x, 3 x - x of 2 x.
+_SPARE = 4.0
 _KEPT = 256  # walks, each with the arrays that depend on sizes alone
 _Given = tuple[tuple[str | FloatFormat, ...], FloatFormat, _How]
 _walks: OrderedDict[Any, list[tuple[_Given, "_Walk"]]] = OrderedDict()
@@ -308,11 +310,10 @@ class _Walk:
         base = base_of(node, [c.magnitude for c in below])
         operands = [Operand(c.value, c.error, c.error, c.magnitude) for c in below]
         error = self._settled(node, size, size, self.own, None, operands, base)
-        error = self._rearranged(place, node, error, size, far, self.own)
         magnitude = size if error is EXACT else size + error
         bounds: list[Array] = []
         for k, format_ in enumerate(self.formats):
-            if format_ is self.own and not self.normwise:
+            if format_ is self.own and not (self.envelope or self.normwise):
                 for c in below:
                     if c.bounds[k] is not c.error:
                         break
@@ -360,10 +361,13 @@ class _Walk:
             return bound
         own, ahead = roundings_of(node, self.binding), self.ahead[place]
         if own or node.operation in LEAVES:
-            bound = bound + gamma(ahead, format_) * (magnitude + bound)
+            off = gamma(ahead, format_) * (magnitude + bound)
+            # No further than float64 goes: near its largest number nothing else is known of it.
+            bound = bound + np.minimum(off, np.maximum(self.own.largest - magnitude - bound, 0.0))
         if node.operation in PRODUCTS:
-            bound = bound + (own + ahead) * format_.underflow * far
-        return np.where((far <= format_.largest) & ~np.isnan(bound), bound, np.inf)
+            bound = bound + (own + ahead) * format_.underflow * np.minimum(far, self.own.largest)
+        room = _SPARE * far <= format_.largest
+        return np.where(room & ~np.isnan(bound), bound, np.inf)
 
     def _composite(self, orders: list[_Known]) -> _Known:
         """The value by the first order of evaluation, the largest bound over all of them."""

@@ -71,7 +71,7 @@ chain_rules = [_chain_rule(name) for name in _SLOPES]
 # --- norms ------------------------------------------------------------------------------------
 
 
-def _length(x: Any) -> Any:
+def length(x: Any) -> Any:
     xp = array_namespace(x)
     return xp.sqrt(xp.sum(x**2))
 
@@ -81,24 +81,24 @@ norm_gradient = Claim(
     title="The gradient of the length of x is x/‖x‖",
     source=_COOKBOOK + "equation 129",
     domain=Domain(x=nonzero("n")),
-    statement=Gradient(of=_length, wrt="x", equals=lambda x: x / _length(x)),
+    statement=Gradient(of=length, wrt="x", equals=lambda x: x / length(x)),
     assume=["x is not zero"],
     mutants={
         "the length forgotten": lambda x: x,
         "the squared length's": lambda x: 2 * x,
-        "divided by the square": lambda x: x / _length(x) ** 2,
+        "divided by the square": lambda x: x / length(x) ** 2,
         "by the largest element": lambda x: x / array_namespace(x).max(abs(x)),
     },
 )
 
 
-def _direction(x: Any) -> Any:
-    return x / _length(x)
+def direction(x: Any) -> Any:
+    return x / length(x)
 
 
 def _projection(x: Any) -> Any:
-    u = _direction(x)
-    return (_eye(x, x.shape[0]) - _outer(u, u)) / _length(x)
+    u = direction(x)
+    return (_eye(x, x.shape[0]) - _outer(u, u)) / length(x)
 
 
 normalisation_jacobian = Claim(
@@ -106,13 +106,13 @@ normalisation_jacobian = Claim(
     title="The Jacobian of u = x/‖x‖ is (I - uu')/‖x‖",
     source=_COOKBOOK + "equation 130",
     domain=Domain(x=nonzero("n+1")),
-    statement=Jacobian(of=_direction, wrt="x", equals=_projection),
+    statement=Jacobian(of=direction, wrt="x", equals=_projection),
     assume=["x is not zero"],
     mutants={
-        "the length held fixed": lambda x: _eye(x, x.shape[0]) / _length(x),
-        "x for u": lambda x: (_eye(x, x.shape[0]) - _outer(x, x)) / _length(x),
-        "the length forgotten": lambda x: _projection(x) * _length(x),
-        "a plus": lambda x: 2 * _eye(x, x.shape[0]) / _length(x) - _projection(x),
+        "the length held fixed": lambda x: _eye(x, x.shape[0]) / length(x),
+        "x for u": lambda x: (_eye(x, x.shape[0]) - _outer(x, x)) / length(x),
+        "the length forgotten": lambda x: _projection(x) * length(x),
+        "a plus": lambda x: 2 * _eye(x, x.shape[0]) / length(x) - _projection(x),
     },
 )
 
@@ -120,7 +120,7 @@ normalisation_jacobian = Claim(
 # --- quadratic forms --------------------------------------------------------------------------
 
 
-def _form(x: Any, A: Any) -> Any:
+def form(x: Any, A: Any) -> Any:
     return array_namespace(x).sum(x * (A @ x))
 
 
@@ -129,7 +129,7 @@ quadratic_form_gradient = Claim(
     title="The gradient of x'Ax is (A + A')x",
     source=_COOKBOOK + "equation 81",
     domain=Domain(x=reals("n"), A=reals("n n")),
-    statement=Gradient(of=_form, wrt="x", equals=lambda x, A: (A + A.T) @ x),
+    statement=Gradient(of=form, wrt="x", equals=lambda x, A: (A + A.T) @ x),
     mutants={
         "2Ax, for A that is not symmetric": lambda x, A: 2 * (A @ x),
         "Ax": lambda x, A: A @ x,
@@ -143,7 +143,7 @@ quadratic_form_hessian = Claim(
     title="The Hessian of x'Ax is A + A'",
     source=_COOKBOOK + "equation 98",
     domain=Domain(x=reals("n"), A=reals("n n")),
-    statement=Hessian(of=_form, wrt="x", equals=lambda x, A: A + A.T),
+    statement=Hessian(of=form, wrt="x", equals=lambda x, A: A + A.T),
     mutants={
         "2A, for A that is not symmetric": lambda x, A: 2 * A,
         "A": lambda x, A: A,
@@ -153,7 +153,7 @@ quadratic_form_hessian = Claim(
 )
 
 
-def _residual(A: Any, x: Any, b: Any) -> Any:
+def half_square(A: Any, x: Any, b: Any) -> Any:
     r = A @ x - b
     return array_namespace(x).sum(r**2) / 2
 
@@ -163,7 +163,7 @@ least_squares_gradient = Claim(
     title="The gradient of half of ‖Ax - b‖² is A'(Ax - b)",
     source=_COOKBOOK + "equation 84",
     domain=Domain(A=reals("m n"), x=reals("n"), b=reals("m")),
-    statement=Gradient(of=_residual, wrt="x", equals=lambda A, x, b: A.T @ (A @ x - b)),
+    statement=Gradient(of=half_square, wrt="x", equals=lambda A, x, b: A.T @ (A @ x - b)),
     mutants={
         "b forgotten": lambda A, x, b: A.T @ (A @ x),
         "A'b forgotten its transpose": lambda A, x, b: A.T @ (A @ x + b),
@@ -177,7 +177,7 @@ least_squares_hessian = Claim(
     title="The Hessian of half of ‖Ax - b‖² is A'A",
     source=_COOKBOOK + "equation 98",
     domain=Domain(A=reals("m n"), x=reals("n"), b=reals("m")),
-    statement=Hessian(of=_residual, wrt="x", equals=lambda A, x, b: A.T @ A),
+    statement=Hessian(of=half_square, wrt="x", equals=lambda A, x, b: A.T @ A),
     mutants={
         "AA'": lambda A, x, b: A @ A.T,
         "twice": lambda A, x, b: 2 * (A.T @ A),
@@ -242,7 +242,7 @@ logsumexp_gradient = Claim(
     id="logsumexp-gradient",
     title="The gradient of the logarithm of the sum of exponentials is softmax",
     source="Boyd and Vandenberghe, Convex Optimization (2004), section 3.1.5",
-    domain=Domain(z=reals("n")),
+    domain=Domain(z=reals("n", -8, 8)),
     statement=Gradient(
         of=lambda z: composites.logsumexp(z), wrt="z", equals=lambda z: composites.softmax(z)
     ),
@@ -260,7 +260,7 @@ logsumexp_hessian = Claim(
     id="logsumexp-hessian",
     title="The Hessian of the logarithm of the sum of exponentials is diag(p) - pp'",
     source="Boyd and Vandenberghe, Convex Optimization (2004), section 3.1.5",
-    domain=Domain(z=reals("n")),
+    domain=Domain(z=reals("n", -8, 8)),
     statement=Hessian(of=lambda z: composites.logsumexp(z), wrt="z", equals=_softmax_slopes),
     mutants=_SOFTMAX_MUTANTS,
 )

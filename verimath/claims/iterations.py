@@ -10,6 +10,12 @@ from verimath import Claim, Domain, Equal, diagonally_dominant, reals, well_cond
 _SAAD = "Saad, Iterative Methods for Sparse Linear Systems, 2nd ed. (2003), "
 _TAME = -8, 8
 _SYSTEM = {"A": diagonally_dominant("n n"), "x": reals("n", *_TAME)}
+# At size one there is nothing off the diagonal, and no error is left after a step.
+_WITH_ERROR = {
+    "A": diagonally_dominant("n+1 n+1"),
+    "x": reals("n+1", *_TAME),
+    "s": reals("n+1", *_TAME),
+}
 
 Solve = Callable[..., Any]
 
@@ -96,7 +102,7 @@ jacobi_error = Claim(
     id="jacobi-error",
     title="Jacobi's step takes the error e to e - D⁻¹Ae",
     source=_SAAD + "section 4.1",
-    domain=Domain(**_SYSTEM, s=reals("n", *_TAME)),
+    domain=Domain(**_WITH_ERROR),
     statement=Equal(
         left=lambda A, x, s: _jacobi(A, x, A @ s) - s,
         right=lambda A, x, s: _jacobi_error(A, x - s),
@@ -114,7 +120,7 @@ gauss_seidel_error = Claim(
     id="gauss-seidel-error",
     title="Gauss and Seidel's step takes the error e to -(D + L)⁻¹Ue",
     source=_SAAD + "section 4.1",
-    domain=Domain(**_SYSTEM, s=reals("n", *_TAME)),
+    domain=Domain(**_WITH_ERROR),
     statement=Equal(
         left=lambda A, x, s: _gauss_seidel(A, x, A @ s) - s,
         right=lambda A, x, s: _gauss_seidel_error(A, x - s),
@@ -152,7 +158,7 @@ jacobi_three_steps = Claim(
     id="jacobi-error-three-steps",
     title="Three of Jacobi's steps multiply the error by (I - D⁻¹A)³",
     source=_SAAD + "section 4.2",
-    domain=Domain(**_SYSTEM, s=reals("n", *_TAME)),
+    domain=Domain(**_WITH_ERROR),
     statement=Equal(left=_three_steps, right=_power(3)),
     assume=["no element of the diagonal is zero"],
     mutants={

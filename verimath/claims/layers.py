@@ -20,8 +20,9 @@ def _mean(x: Any, axis: int) -> Any:
 # --- affine layers and ReLU -------------------------------------------------------------------
 
 
-def _affine(X: Any, W: Any, b: Any, C: Any) -> Any:
-    return _sum(C * (X @ W + b))
+def affine(X: Any, W: Any, b: Any, C: Any) -> Any:
+    Y = X @ W + b
+    return _sum(C * Y)
 
 
 def _affine_gradients(X: Any, W: Any, b: Any, C: Any) -> Any:
@@ -33,7 +34,7 @@ affine_layer = Claim(
     title="The cotangent C of Y = XW + b is pulled back to CW', X'C and the column sums of C",
     source="Goodfellow, Bengio, Courville, Deep Learning (2016), section 6.5.6",
     domain=Domain(X=reals("n d"), W=reals("d o"), b=reals("o"), C=reals("n o")),
-    statement=Gradient(of=_affine, wrt=("X", "W", "b"), equals=_affine_gradients),
+    statement=Gradient(of=affine, wrt=("X", "W", "b"), equals=_affine_gradients),
     mutants={
         "W not transposed, its rows read as columns": lambda X, W, b, C: (
             C @ array_namespace(W).reshape(W, (W.shape[1], W.shape[0])),
@@ -55,7 +56,7 @@ affine_layer = Claim(
 )
 
 
-def _two_layers(X: Any, W1: Any, b1: Any, W2: Any, b2: Any, C: Any) -> Any:
+def two_layers(X: Any, W1: Any, b1: Any, W2: Any, b2: Any, C: Any) -> Any:
     Z = X @ W1 + b1
     H = composites.relu(Z)
     return _sum(C * (H @ W2 + b2))
@@ -100,7 +101,7 @@ two_layer_relu = Claim(
         b2=reals("o"),
         C=reals("n o"),
     ),
-    statement=Gradient(of=_two_layers, wrt=("W1", "b1", "W2", "b2"), equals=_two_layer_gradients),
+    statement=Gradient(of=two_layers, wrt=("W1", "b1", "W2", "b2"), equals=_two_layer_gradients),
     assume=["off the kinks; at a kink, for one choice of the subgradient"],
     mutants={
         "the gate forgotten": _with_gate(lambda Z: 0 * Z + 1),
@@ -127,8 +128,12 @@ def _pulled_back(D: Any, X: Any, axis: int) -> Any:
     return (D - _mean(D, axis) - N * _mean(D * N, axis)) / spread
 
 
-def _layer_norm(X: Any, gain: Any, shift: Any, C: Any) -> Any:
-    return _sum(C * composites.layer_norm(X, gain, shift, eps=_EPS))
+def layer_normed(X: Any, gain: Any, shift: Any, C: Any) -> Any:
+    E = X - _mean(X, -1)
+    s = array_namespace(X).sqrt(_mean(E**2, -1) + _EPS)
+    N = E / s
+    Y = N * gain + shift
+    return _sum(C * Y)
 
 
 def _layer_norm_gradients(X: Any, gain: Any, shift: Any, C: Any) -> Any:
@@ -136,8 +141,12 @@ def _layer_norm_gradients(X: Any, gain: Any, shift: Any, C: Any) -> Any:
     return _pulled_back(C * gain, X, -1), _sum(C * N, 0), _sum(C, 0)
 
 
-def _batch_norm(X: Any, gain: Any, shift: Any, C: Any) -> Any:
-    return _sum(C * composites.batch_norm(X, gain, shift, eps=_EPS))
+def batch_normed(X: Any, gain: Any, shift: Any, C: Any) -> Any:
+    E = X - _mean(X, 0)
+    s = array_namespace(X).sqrt(_mean(E**2, 0) + _EPS)
+    N = E / s
+    Y = N * gain + shift
+    return _sum(C * Y)
 
 
 def _batch_norm_gradients(X: Any, gain: Any, shift: Any, C: Any) -> Any:
@@ -177,7 +186,7 @@ layer_norm = Claim(
         shift=reals("d+1", *_TAME),
         C=reals("n d+1", *_TAME),
     ),
-    statement=Gradient(of=_layer_norm, wrt=("X", "gain", "shift"), equals=_layer_norm_gradients),
+    statement=Gradient(of=layer_normed, wrt=("X", "gain", "shift"), equals=_layer_norm_gradients),
     mutants=_norm_mutants(-1),
 )
 
@@ -191,7 +200,7 @@ batch_norm = Claim(
         shift=reals("d", *_TAME),
         C=reals("n+1 d", *_TAME),
     ),
-    statement=Gradient(of=_batch_norm, wrt=("X", "gain", "shift"), equals=_batch_norm_gradients),
+    statement=Gradient(of=batch_normed, wrt=("X", "gain", "shift"), equals=_batch_norm_gradients),
     mutants=_norm_mutants(0),
 )
 
@@ -199,8 +208,11 @@ batch_norm = Claim(
 # --- attention --------------------------------------------------------------------------------
 
 
-def _attention(Q: Any, K: Any, V: Any, C: Any) -> Any:
-    return _sum(C * composites.attention(Q, K, V))
+def attention(Q: Any, K: Any, V: Any, C: Any) -> Any:
+    S = Q @ K.T / Q.shape[1] ** 0.5
+    P = composites.softmax(S)
+    Y = P @ V
+    return _sum(C * Y)
 
 
 def _weights(Q: Any, K: Any) -> Any:
@@ -235,7 +247,7 @@ attention_gradients = Claim(
         V=reals("m+1 e", *_TAME),
         C=reals("n e", *_TAME),
     ),
-    statement=Gradient(of=_attention, wrt=("Q", "K", "V"), equals=_attention_gradients),
+    statement=Gradient(of=attention, wrt=("Q", "K", "V"), equals=_attention_gradients),
     mutants={
         "√d forgotten": _wrong_attention(lambda P, D, d: P * (D - _sum(P * D, 1, keepdims=True))),
         "d for √d": _wrong_attention(lambda P, D, d: P * (D - _sum(P * D, 1, keepdims=True)) / d),

@@ -23,7 +23,7 @@ _BISHOP = "Bishop, Pattern Recognition and Machine Learning (2006), "
 # --- softmax cross-entropy --------------------------------------------------------------------
 
 
-def _cross_entropy(z: Any, y: Any) -> Any:
+def cross_entropy(z: Any, y: Any) -> Any:
     xp = array_namespace(z)
     losses = -xp.sum(y * composites.log_softmax(z), axis=-1)
     return xp.mean(losses)
@@ -38,7 +38,7 @@ cross_entropy_gradient = Claim(
     title="The gradient of the mean cross-entropy in the logits is (p - y)/n, p being softmax(z)",
     source=_BISHOP + "equation 4.109",
     domain=Domain(z=reals("n c"), y=simplex("n c")),
-    statement=Gradient(of=_cross_entropy, wrt="z", equals=_p_minus_y),
+    statement=Gradient(of=cross_entropy, wrt="z", equals=_p_minus_y),
     assume=["the rows of y sum to one"],
     mutants={
         "1/n forgotten": lambda z, y: composites.softmax(z) - y,
@@ -52,8 +52,8 @@ cross_entropy_gradient = Claim(
 )
 
 
-def _of_weights(X: Any, W: Any, y: Any) -> Any:
-    return _cross_entropy(X @ W, y)
+def loss(X: Any, W: Any, y: Any) -> Any:
+    return cross_entropy(X @ W, y)
 
 
 def _weight_gradient(X: Any, W: Any, y: Any) -> Any:
@@ -65,7 +65,7 @@ softmax_regression_gradient = Claim(
     title="The gradient of softmax regression's mean cross-entropy in W is X'(p - y)/n",
     source=_BISHOP + "equation 4.109",
     domain=Domain(X=reals("n d", -8, 8), W=reals("d c", -8, 8), y=simplex("n c")),
-    statement=Gradient(of=_of_weights, wrt="W", equals=_weight_gradient),
+    statement=Gradient(of=loss, wrt="W", equals=_weight_gradient),
     assume=["the rows of y sum to one"],
     mutants={
         "1/n forgotten": lambda X, W, y: X.shape[0] * _weight_gradient(X, W, y),
@@ -79,7 +79,7 @@ softmax_regression_gradient = Claim(
 # --- logistic regression ----------------------------------------------------------------------
 
 
-def _logistic(X: Any, w: Any, y: Any) -> Any:
+def logistic(X: Any, w: Any, y: Any) -> Any:
     z = X @ w
     return array_namespace(X).mean(composites.softplus(z) - y * z)
 
@@ -100,7 +100,7 @@ logistic_gradient = Claim(
     title="The gradient of logistic regression's mean loss is X'(σ(Xw) - y)/n",
     source=_BISHOP + "equation 4.91",
     domain=Domain(X=reals("n d", -8, 8), w=reals("d", -8, 8), y=binary("n")),
-    statement=Gradient(of=_logistic, wrt="w", equals=_logistic_gradient),
+    statement=Gradient(of=logistic, wrt="w", equals=_logistic_gradient),
     routes=[numeric("by hand", _row_by_row)],
     mutants={
         "1/n forgotten": lambda X, w, y: X.shape[0] * _logistic_gradient(X, w, y),
@@ -117,13 +117,6 @@ logistic_gradient = Claim(
         "σ forgotten": lambda X, w, y: X.T @ (X @ w - y) / X.shape[0],
     },
 )
-
-
-def _plain_logistic(X: Any, w: Any, y: Any) -> Any:
-    # Not the stable softplus: the kinks at zero that cancel in it have second derivatives in torch.
-    xp = array_namespace(X)
-    z = X @ w
-    return xp.mean(xp.log1p(xp.exp(z)) - y * z)
 
 
 def _logistic_hessian(X: Any, w: Any, y: Any) -> Any:
@@ -145,8 +138,8 @@ logistic_hessian = Claim(
     id="logistic-hessian",
     title="The Hessian of logistic regression's mean loss is X' diag(σ(1 - σ)) X/n",
     source=_BISHOP + "equation 4.97",
-    domain=Domain(X=reals("n d", -1, 1), w=reals("d", -1, 1), y=binary("n")),
-    statement=Hessian(of=_plain_logistic, wrt="w", equals=_logistic_hessian),
+    domain=Domain(X=reals("n d", -8, 8), w=reals("d", -8, 8), y=binary("n")),
+    statement=Hessian(of=logistic, wrt="w", equals=_logistic_hessian),
     mutants={
         "1/n forgotten": lambda X, w, y: X.shape[0] * _logistic_hessian(X, w, y),
         "X'X/n": _with_slopes(lambda s: 0 * s + 1),
@@ -159,7 +152,7 @@ logistic_hessian = Claim(
 # --- squared error ----------------------------------------------------------------------------
 
 
-def _mean_squared(X: Any, w: Any, y: Any) -> Any:
+def mean_square(X: Any, w: Any, y: Any) -> Any:
     return array_namespace(X).mean((X @ w - y) ** 2)
 
 
@@ -168,7 +161,7 @@ mean_squared_hessian = Claim(
     title="The Hessian of linear regression's mean squared error is 2X'X/n",
     source="Goodfellow, Bengio, Courville, Deep Learning (2016), section 5.1.4",
     domain=Domain(X=reals("n d"), w=reals("d"), y=reals("n")),
-    statement=Hessian(of=_mean_squared, wrt="w", equals=lambda X, w, y: 2 * (X.T @ X) / X.shape[0]),
+    statement=Hessian(of=mean_square, wrt="w", equals=lambda X, w, y: 2 * (X.T @ X) / X.shape[0]),
     mutants={
         "the factor 2 forgotten": lambda X, w, y: X.T @ X / X.shape[0],
         "the sum for the mean": lambda X, w, y: 2 * (X.T @ X),
@@ -178,7 +171,7 @@ mean_squared_hessian = Claim(
 )
 
 
-def _ridge(X: Any, w: Any, y: Any, c: Any) -> Any:
+def ridge(X: Any, w: Any, y: Any, c: Any) -> Any:
     xp = array_namespace(X)
     return (xp.sum((X @ w - y) ** 2) + c * xp.sum(w**2)) / 2
 
@@ -188,7 +181,7 @@ ridge_gradient = Claim(
     title="The gradient of half of ‖Xw - y‖² + c‖w‖² is X'(Xw - y) + cw",
     source="Goodfellow, Bengio, Courville, Deep Learning (2016), section 7.1.1",
     domain=Domain(X=reals("n d"), w=reals("d"), y=reals("n"), c=positive("")),
-    statement=Gradient(of=_ridge, wrt="w", equals=lambda X, w, y, c: X.T @ (X @ w - y) + c * w),
+    statement=Gradient(of=ridge, wrt="w", equals=lambda X, w, y, c: X.T @ (X @ w - y) + c * w),
     mutants={
         "the penalty forgotten": lambda X, w, y, c: X.T @ (X @ w - y),
         "the penalty's factor 2": lambda X, w, y, c: X.T @ (X @ w - y) + 2 * c * w,

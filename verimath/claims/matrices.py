@@ -87,7 +87,7 @@ frobenius_norm = Claim(
 # --- determinants -----------------------------------------------------------------------------
 
 
-def _log_determinant(X: Any) -> Any:
+def log_det(X: Any) -> Any:
     return _linalg(X).slogdet(X)[1]
 
 
@@ -96,7 +96,7 @@ log_determinant = Claim(
     title="The gradient of log|det X| is the transposed inverse",
     source=_COOKBOOK + "equation 57",
     domain=Domain(X=well_conditioned("n n")),
-    statement=Gradient(of=_log_determinant, wrt="X", equals=lambda X: _inverse(X).T),
+    statement=Gradient(of=log_det, wrt="X", equals=lambda X: _inverse(X).T),
     assume=["X has an inverse"],
     mutants={
         "the inverse, not transposed": _inverse,
@@ -153,7 +153,7 @@ inverse_jacobian = Claim(
     title="The derivative of Y = X⁻¹: that of Y[i,j] in X[k,l] is -Y[i,k] Y[l,j]",
     source=_COOKBOOK + "equation 60",
     domain=Domain(X=well_conditioned("n n")),
-    statement=Jacobian(of=_inverse, wrt="X", equals=_inverse_slopes),
+    statement=Jacobian(of=lambda X: _inverse(X), wrt="X", equals=_inverse_slopes),
     assume=["X has an inverse"],
     mutants={
         "-Y[i,j] Y[k,l]": _with_axes(0, 1, 2, 3),
@@ -185,7 +185,7 @@ trace_of_inverse = Claim(
 )
 
 
-def _bilinear(X: Any, a: Any, b: Any) -> Any:
+def form(X: Any, a: Any, b: Any) -> Any:
     y = _linalg(X).solve(X, b)
     return array_namespace(X).sum(a * y)
 
@@ -200,7 +200,7 @@ inverse_form = Claim(
     title="The gradient of a'X⁻¹b is -X⁻'ab'X⁻'",
     source=_COOKBOOK + "equation 61",
     domain=Domain(X=well_conditioned("n n"), a=reals("n", -8, 8), b=reals("n", -8, 8)),
-    statement=Gradient(of=_bilinear, wrt="X", equals=_bilinear_gradient),
+    statement=Gradient(of=form, wrt="X", equals=_bilinear_gradient),
     assume=["X has an inverse"],
     mutants={
         "a and b swapped": lambda X, a, b: _bilinear_gradient(X, b, a),
@@ -211,7 +211,7 @@ inverse_form = Claim(
 )
 
 
-def _energy(x: Any, A: Any) -> Any:
+def energy(x: Any, A: Any) -> Any:
     return array_namespace(x).sum(x * _linalg(A).solve(A, x)) / 2
 
 
@@ -220,7 +220,7 @@ inverse_hessian = Claim(
     title="The Hessian of half of x'A⁻¹x is A⁻¹ for symmetric A",
     source=_COOKBOOK + "equation 98",
     domain=Domain(x=reals("n", -8, 8), A=spd("n n")),
-    statement=Hessian(of=_energy, wrt="x", equals=lambda x, A: _inverse(A)),
+    statement=Hessian(of=energy, wrt="x", equals=lambda x, A: _inverse(A)),
     assume=["A is symmetric and has an inverse"],
     mutants={
         "A": lambda x, A: A,

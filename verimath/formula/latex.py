@@ -7,6 +7,7 @@ repeated over a shape is printed as the number, a vector of ones as a bold one. 
 printed by name, so a step reads in the formula's own words.
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -755,7 +756,11 @@ def _operand(x: Node, names: Mapping[Node, str]) -> tuple[_Tex, _Factors]:
 
 
 def _transposed(x: _Tex) -> str:
-    return rf"{x.at_least(_ATOM)}^\top"
+    single = _TRANSPOSED_SYMBOL.fullmatch(x.text)
+    return single[1] if single else rf"{x.at_least(_ATOM)}^\top"
+
+
+_TRANSPOSED_SYMBOL = re.compile(r"(\w(?:_\{\w+\})?)\^\\top")
 
 
 def _canonical(node: Node) -> tuple[list[str], str]:

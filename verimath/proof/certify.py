@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from pydantic import JsonValue
 
 from verimath.domain import Input
 from verimath.formula.graph import Node, topological
-from verimath.formula.literals import Constant
+from verimath.formula.literals import Constant, read_literal
 from verimath.proof.identity import Identity, Known, is_positive
 from verimath.proof.refute import Witness
 from verimath.report.certificate import (
+    BoundCertificate,
     CounterexampleCertificate,
     DerivationCertificate,
     DerivativeRecord,
@@ -112,8 +114,6 @@ def _inputs(identity: Identity) -> tuple[InputRecord, ...]:
 def _values(spec: Input) -> tuple[str, ...] | None:
     if spec.values is None:
         return None
-    from verimath.formula.literals import read_literal
-
     return tuple(str(read_literal(float(x)).factor) for x in np.ravel(spec.values))
 
 
@@ -169,6 +169,17 @@ def of_witness(
         right=witness.right,
         low=witness.low,
         high=witness.high,
+    )
+
+
+def of_bound(identity: Identity, nodes: Sequence[Node], bound: Fraction) -> BoundCertificate:
+    """A bound on what given numbers come to."""
+    graph = _Graph([(node, node) for node in nodes], None)
+    return BoundCertificate(
+        graph=graph.records,
+        inputs=_inputs(identity),
+        nodes=tuple(place for place, _ in graph.pairs),
+        bound=str(bound),
     )
 
 

@@ -46,6 +46,14 @@ def failure_bits(
     return BITS - log2(chances) - 1
 
 
+def highest_degree(nodes: Sequence[Node], binding: Binding) -> int:
+    """At least the degree of every numerator and denominator on the way to core nodes."""
+    degrees = _Degrees(binding, 1)
+    for node in nodes:
+        degrees.of(node)
+    return max((max(d.above, d.below) for d in degrees.known.values()), default=0)
+
+
 class _Degrees:
     def __init__(self, binding: Binding, scale: int) -> None:
         self.binding, self.scale = binding, scale

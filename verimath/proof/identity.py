@@ -80,7 +80,6 @@ class Known:
     hypotheses: tuple[str, ...] = ()
     reason: str | None = None
     defined: bool = True  # at the sizes looked at
-    differs: bool = False  # in the field, with everything used that is known
 
 
 def for_all_sizes(identity: Identity, *, seed: int = 0) -> Known:
@@ -148,7 +147,6 @@ def _first_equal(identity: Identity, look: Look) -> Known:
     known = _tried(identity, {}, look)
     if known.equal:
         return known
-    differs = known.differs
     found = _constructions(identity)
     for needed in _subsets(found):
         shown = [
@@ -159,8 +157,7 @@ def _first_equal(identity: Identity, look: Look) -> Known:
             hypotheses = tuple(f"{found[n].hypothesis}: {n}" for n in needed)
             bits = min(one.failure_bits for one in shown)
             return replace(shown[0], hypotheses=hypotheses, failure_bits=bits)
-        differs = differs and any(one.differs for one in shown)
-    return replace(known, differs=differs)
+    return known
 
 
 def _tried(identity: Identity, structure: Substitution, look: Look) -> Known:
@@ -180,7 +177,7 @@ def _tried(identity: Identity, structure: Substitution, look: Look) -> Known:
         if known.equal:
             return known
         tried.append(known)
-    return replace(tried[0], differs=all(one.differs for one in tried))
+    return tried[0]
 
 
 def _subsets(found: Mapping[str, Construction]) -> Iterable[tuple[str, ...]]:
@@ -327,7 +324,7 @@ def _at_point(sides: _Sides, point: Point) -> tuple[Known, list[tuple[Node, Node
                     at = " ".join(f"{n}={size}" for n, size in binding.items()) or "this shape"
                     which = f"result {k + 1}" if len(sides.pairs) > 1 else "the two sides"
                     reason = f"{which} differ at {at} in a prime field"
-                    return Known(False, reason=reason, differs=True), []
+                    return Known(False, reason=reason), []
         pattern += 1
     bits = min(
         failure_bits(sides.pairs, b, roots=choices, scale=point.scale) for b in point.bindings

@@ -21,7 +21,7 @@ from verimath.arithmetic.exact import UndecidedError, evaluate
 from verimath.claim import AtMost, Derivative, Equal
 from verimath.errors import NotExpressibleError
 from verimath.formula.core import lowered
-from verimath.formula.graph import Node, topological
+from verimath.formula.graph import Formula, Node, topological
 from verimath.formula.literals import Constant, read_literal
 from verimath.plans import axis_names
 from verimath.prepare import Prepared
@@ -53,6 +53,24 @@ def climbed(prepared: Iterable[Prepared], *, seed: int = 0) -> Proof:
     return weakest([climb(one, small_bindings(one), seed=seed) for one in prepared])
 
 
+def are_equal(prepared: Prepared, one: Formula, other: Formula) -> bool:
+    """Whether two formulas of a claim's inputs are the same function, as far as anyone can tell.
+
+    Proved to be, or evaluated in balls at many small points and nowhere told apart.
+    """
+    identity = replace(_identity(prepared), left=one.outputs, right=other.outputs)
+    try:
+        if for_all_sizes(identity).equal:
+            return True
+        bindings = small_bindings(prepared)
+        if bindings and at_sizes(identity, bindings).equal:
+            return True
+        lowered((*identity.left, *identity.right))
+    except (NotExpressibleError, RecursionError):
+        return False
+    return refute(identity) is None
+
+
 def small_bindings(prepared: Prepared) -> list[Binding]:
     """A few small sizes of which the claim speaks, all different ones first."""
     names = axis_names(prepared.claim.domain, prepared.ranks)
@@ -75,13 +93,7 @@ def climb(prepared: Prepared, bindings: Sequence[Binding], *, seed: int = 0) -> 
         return _bounded(prepared)
     domain = prepared.claim.domain
     named = bool(domain.names or domain.variadics)  # otherwise the domain is of one shape
-    identity = Identity(
-        left=prepared.reference.outputs,
-        right=prepared.claimed.outputs,
-        inputs=domain.inputs,
-        shapes={name: node.shape for name, node in prepared.primal.inputs.items()},
-        allowed=prepared.allows,
-    )
+    identity = _identity(prepared)
     statement = prepared.claim.statement
     try:
         if isinstance(statement, Equal) and statement.by_induction:
@@ -94,6 +106,18 @@ def climb(prepared: Prepared, bindings: Sequence[Binding], *, seed: int = 0) -> 
     except RecursionError:
         depth = f"{sys.getrecursionlimit()} calls within calls"
         return Proof(label="none", finding=f"undecided: nested too deeply, beyond {depth}")
+
+
+def _identity(prepared: Prepared) -> Identity:
+    """Both sides of a statement; one that has a single side is its own other."""
+    other = prepared.reference if prepared.claimed is None else prepared.claimed
+    return Identity(
+        left=prepared.reference.outputs,
+        right=other.outputs,
+        inputs=prepared.claim.domain.inputs,
+        shapes={name: node.shape for name, node in prepared.primal.inputs.items()},
+        allowed=prepared.allows,
+    )
 
 
 def _bounded(prepared: Prepared) -> Proof:
@@ -110,9 +134,10 @@ def _bounded(prepared: Prepared) -> Proof:
     except (NotExpressibleError, UndecidedError) as error:
         return Proof(label="none", finding=f"undecided: {error}")
     shapes = (binding_text({}),)
-    if beyond is None:
-        return Proof(label="exact_at_shapes", shapes=shapes)
-    return Proof(label="refuted", shapes=shapes, finding=f"{beyond}, beyond {bound}")
+    if beyond is not None:
+        return Proof(label="refuted", shapes=shapes, finding=f"{beyond}, beyond {bound}")
+    certificate = certify.of_bound(_identity(prepared), outputs, bound.factor)
+    return Proof(label="exact_at_shapes", shapes=shapes, certificate=(certificate,))
 
 
 def _beyond(outputs: Sequence[Node], point: Point, bound: Constant) -> str | None:
@@ -153,20 +178,18 @@ def _climb(
     here = everywhere
     if not here.equal and bindings:
         here = at_sizes(identity, bindings, seed=seed)
+    if not here.equal:
+        # What a field can't say (some law of logarithms, huge sizes) is looked at in balls.
+        witness = refute(identity, seed=seed)
+        if witness is not None:
+            return _refuted(identity, witness, derived)
     written = _rewritten(identity, derived)
-    # What a field doesn't know (log(x/y) = log x - log y) is looked at in balls.
-    if written.proved and (not here.differs or refute(identity, seed=seed) is None):
+    if written.proved:
         return _derivation(identity, written, here, derived, named)
     if here.equal:
         label: ProofLabel = "all_shapes_randomised" if everywhere.equal else "exact_at_shapes"
         reason = None if everywhere.equal else everywhere.reason
         return _evaluated(identity, here, derived, label if named else "exact_at_shapes", reason)
-    witness = refute(identity, seed=seed)
-    if witness is not None and written.proved:
-        finding = "a contradiction within verimath (please report it): derived, and refuted"
-        return Proof(label="none", finding=finding)
-    if witness is not None:
-        return _refuted(identity, witness, derived)
     return Proof(label="none", finding=f"undecided: {everywhere.reason}; {written.reason}")
 
 

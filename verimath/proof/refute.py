@@ -8,7 +8,7 @@ counterexample.
 import itertools
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
 from math import prod
@@ -18,11 +18,13 @@ import numpy as np
 
 from verimath.arithmetic.ball import BALLS, decided
 from verimath.arithmetic.exact import Objects, UndecidedError, evaluate
+from verimath.arithmetic.rational import RATIONALS
 from verimath.domain import Input
 from verimath.errors import NotExpressibleError
 from verimath.formula.core import lowered
 from verimath.formula.graph import Node
 from verimath.formula.literals import read_literal
+from verimath.proof.degree import highest_degree
 from verimath.proof.identity import Identity
 from verimath.shapes import Binding
 from verimath.structure import STRUCTURES
@@ -32,6 +34,7 @@ _LARGEST_SIZE = 4
 _LARGEST_SHAPES = 80  # choices of sizes
 _LARGEST_ELEMENTS = 64  # in the inputs
 _SIMPLIFICATIONS = 150  # evaluations
+_LARGEST_DEGREE = 200  # of formulas whose values are shown as fractions
 # Balls this narrow around zero, relative to the values, are taken for zero: no difference was seen.
 _NARROW = 2.0**-160
 
@@ -67,7 +70,7 @@ def refute(identity: Identity, *, seed: int = 0) -> Witness | None:
                 break
             found = _difference(outputs, point, binding)
             if found is not None:
-                return _simplified(identity, outputs, found)
+                return _in_fractions(outputs, _simplified(identity, outputs, found))
     return None
 
 
@@ -188,6 +191,21 @@ def _enclosed(outputs: Sequence[Node], point: Point, binding: Binding) -> Witnes
             if gap.abs_upper() > _NARROW * (1 + abs(one)).upper():
                 raise UndecidedError("a ball around zero that is wide")
     return None
+
+
+def _in_fractions(outputs: Sequence[Node], found: Witness) -> Witness:
+    """The two values as fractions, where they are some of moderate length."""
+    if highest_degree(outputs, found.binding) > _LARGEST_DEGREE:
+        return found
+    rationals = {name: RATIONALS.array(cells) for name, cells in found.point.items()}
+    try:
+        values = evaluate(outputs, rationals, found.binding, RATIONALS)
+    except (UndecidedError, ZeroDivisionError, NotExpressibleError):
+        return found
+    count = len(outputs) // 2
+    left: Any = values[found.output][found.index]
+    right: Any = values[count + found.output][found.index]
+    return replace(found, left=str(left), right=str(right))
 
 
 def _shown(ball: Any) -> str:

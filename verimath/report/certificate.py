@@ -93,6 +93,16 @@ class CounterexampleCertificate(_Part):
     high: str
 
 
+class BoundCertificate(_Part):
+    """Every element of the nodes, at the given numbers, is at most the bound in magnitude."""
+
+    kind: Literal["bound"] = "bound"
+    graph: tuple[NodeRecord, ...]
+    inputs: tuple[InputRecord, ...]
+    nodes: tuple[int, ...]
+    bound: str
+
+
 class DerivationCertificate(_Part):
     """A sequence of expressions from left - right to nothing, each by one rule."""
 
@@ -115,6 +125,7 @@ class InductionCertificate(_Part):
 Certificate = Annotated[
     EvaluationCertificate
     | CounterexampleCertificate
+    | BoundCertificate
     | DerivationCertificate
     | InductionCertificate,
     Field(discriminator="kind"),

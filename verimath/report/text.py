@@ -20,7 +20,7 @@ PHRASES = {
     Status.SKIPPED: "was skipped",
 }
 
-_LABEL = 24
+_LABEL = 22
 
 
 def verdict_text(claim: ClaimRecord, verdict: Verdict) -> str:
@@ -106,7 +106,7 @@ def proof_text(name: str, proof: Proof, seconds: float) -> str:
     if proof.shapes:
         lines.append(_row("sizes looked at", "; ".join(proof.shapes)))
     if proof.failure_bits is not None:
-        lines.append(_row("wrong with probability", f"at most 2^-{proof.failure_bits:.0f}"))
+        lines.append(_row("chance of an error", f"at most 2^-{proof.failure_bits:.0f}"))
     lines += [_row("hypothesis", hypothesis) for hypothesis in proof.hypotheses]
     lines += [_row("axiom", axiom) for axiom in proof.axioms]
     lines += [_row("rules", "; ".join(proof.rules))] if proof.rules else []

@@ -22,8 +22,8 @@ from verimath.errors import ClaimError
 from verimath.formula.literals import read_literal
 
 Objects = NDArray[np.object_]
-# Lambdified expressions run at this many bits: their own rounding is nowhere near float64's.
-_PRECISION = 256
+# Lambdified expressions run at this many bits: log(1 + x) keeps float64's digits for the least x.
+_PRECISION = 1152
 
 _FUNCTIONS: dict[str, Any] = {
     "negative": lambda x: -x,
