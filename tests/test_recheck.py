@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -321,6 +322,69 @@ def test_an_identity_of_small_sizes_is_not_one_of_all() -> None:
     refused(sealed(edited), "some sizes of n only")
     edited["label"] = "exact_at_shapes"
     assert check(sealed(edited)).holds
+
+
+ONE = node("constant", (), (), {"factor": "1"})
+ONES = [ONE, node("broadcast", [0], ["n"])]
+INDEX = node("index", (), ["n"], None, "integer")
+HIDDEN_SIZES: dict[str, tuple[list[Any], Any]] = {
+    "size": ([node("size", (), (), "n")], lambda n: n),
+    "sum of ones": ([*ONES, node("einsum", [1], (), "i->")], lambda n: n),
+    "trace of I": (
+        [node("delta", (), ["n", "n"]), node("einsum", [0], (), "ii->")],
+        lambda n: n,
+    ),
+    "sum of x/x": (
+        [X, node("divide", [0, 0], ["n"]), node("einsum", [1], (), "i->")],
+        lambda n: n,
+    ),
+    "reciprocal": (
+        [*ONES, node("einsum", [1], (), "i->"), node("divide", [0, 2])],
+        lambda n: Fraction(1, n),
+    ),
+    "product": (
+        [
+            node("constant", (), (), {"factor": "2"}),
+            node("broadcast", [0], ["n"]),
+            node("product", [1], (), 0),
+        ],
+        lambda n: 2**n,
+    ),
+    "running sums": (
+        [*ONES, node("cumulative", [1], ["n"], [0, False]), node("einsum", [2], (), "i->")],
+        lambda n: n * (n + 1) // 2,
+    ),
+    "indices": (
+        [INDEX, node("convert", [0], ["n"]), node("einsum", [1], (), "i->")],
+        lambda n: n * (n - 1) // 2,
+    ),
+    "twice as long": (
+        [*ONES, node("concatenate", [1, 1], ["2*n"], 0), node("einsum", [2], (), "i->")],
+        lambda n: 2 * n,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HIDDEN_SIZES)
+@pytest.mark.parametrize("top", [1, 2, 3])
+def test_a_size_in_disguise_is_counted(name: str, top: int) -> None:
+    """Π (v(n) - v(m)) over m ≤ top is zero up to top, and nowhere else."""
+    graph, value = HIDDEN_SIZES[name]
+    graph = list(graph)
+    hidden, product = len(graph) - 1, None
+    for m in range(1, top + 1):
+        graph.append(node("constant", (), (), {"factor": str(-Fraction(value(m)))}))
+        graph.append(node("add", [hidden, len(graph) - 1]))
+        if product is not None:
+            graph.append(node("multiply", [product, len(graph) - 1]))
+        product = len(graph) - 1
+    graph.append(node("constant", (), (), {"factor": "0"}))
+    inputs = [("x", ("n",))] if X in graph else []
+    pairs = [(product, len(graph) - 1)]
+    for highest in range(1, top + 1):
+        proof = evaluation(graph, pairs, {"n": (1, highest)}, inputs)
+        refused(proof, "the lemma needs", "the lemma gives no bound")
+    refused(evaluation(graph, pairs, {"n": (1, top + 1)}, inputs), "differ")
 
 
 def test_unknowns_shared_at_one_size_only_prove_nothing() -> None:
