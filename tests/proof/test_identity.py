@@ -458,6 +458,32 @@ def test_every_choice_of_labels_is_looked_at():
     assert len(known.bindings) == 3
 
 
+def test_ignored_labels_are_looked_at_too():
+    def counted(x, k):
+        return ns(x).astype(k >= 0, x.dtype) * x
+
+    one = equal(
+        counted,
+        lambda x, k: 1 * x,
+        x=reals("1"),
+        k=labels("1", classes=2, ignore_index=-1),
+    )
+    assert not at_sizes(one, [{}]).equal
+    every = equal(counted, lambda x, k: 1 * x, x=reals("1"), k=labels("1", classes=2))
+    assert at_sizes(every, [{}]).equal
+
+
+def test_an_index_by_real_numbers_is_not_expressible():
+    def picked(x):
+        xp = ns(x)
+        first = xp.where(x[:1] > 0, xp.arange(1), xp.arange(1) + 1)
+        return xp.take(x, first, axis=0)
+
+    one = equal(picked, lambda x: x[1:], x=reals("2"))
+    known = at_sizes(one, [{}])
+    assert not known.equal
+
+
 def test_the_same_seed_draws_the_same():
     one = TRUE["attention"]()
     assert for_all_sizes(one, seed=4).failure_bits == for_all_sizes(one, seed=4).failure_bits

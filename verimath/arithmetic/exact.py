@@ -96,6 +96,16 @@ def _step(x: Objects, numbers: Numbers) -> Objects:
     return _each(lambda d: numbers.of_fraction(Fraction(numbers.sign(d) + 1) / 2), x)
 
 
+def _subgradient(node: Node, x: Objects, numbers: Numbers) -> Objects:
+    if node.parameter == "tie":
+        zero = numbers.of_fraction(Fraction(0))
+        # What isn't exactly zero has a sign, or is undecided.
+        return _each(
+            lambda d: numbers.of_fraction(Fraction(int(d == zero or numbers.sign(d) == 0))), x
+        )
+    return _step(x, numbers) if node.parameter == "step" else _shares(node, x, numbers)
+
+
 def _shares(node: Node, x: Objects, numbers: Numbers) -> Objects:
     """One for the largest of a row, zero for the others."""
     _, axis = node.parameter
@@ -231,9 +241,7 @@ _RULES: dict[str, Rule] = {
         if node.parameter == "negative"
         else _each(lambda v: q.function(node.parameter, v), x[0])
     ),
-    "subgradient": lambda node, x, binding, q: (
-        _step(x[0], q) if node.parameter == "step" else _shares(node, x[0], q)
-    ),
+    "subgradient": lambda node, x, binding, q: _subgradient(node, x[0], q),
     "einsum": lambda node, x, binding, q: _einsum(node, x, q),
     "broadcast": lambda node, x, binding, q: np.broadcast_to(x[0], _shape(node, binding)),
     "reshape": lambda node, x, binding, q: x[0].reshape(_shape(node, binding)),

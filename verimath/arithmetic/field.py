@@ -236,8 +236,8 @@ class Evaluation:
 
     def _subgradient(self, node: Node) -> Values:
         (x,) = node.inputs
-        if node.parameter == "step":
-            return self._applied_to("step", x)
+        if node.parameter in ("step", "tie"):
+            return self._applied_to(node.parameter, x)
         _, axis = node.parameter
         # Shares w_i / sum w: any numbers that add up to one.
         weights = self._applied_to(f"share along {axis}", x)
@@ -597,21 +597,27 @@ def _logical(node: Node, x: list[Residues], binding: Binding, prime: int) -> Res
 def _where(node: Node, x: list[Residues], binding: Binding, prime: int) -> Residues:
     mask, a, b = x
     if node.kind != "real":
+        if not np.all((mask.re == 0) | (mask.re == 1)):
+            raise NotExpressibleError("a choice between whole numbers by real ones")
         return Residues(prime, np.asarray(np.where(mask.re == 1, a.re, b.re), object))
     return gf.add(b, gf.multiply(mask, gf.add(a, gf.negative(b))))
 
 
-def _places(x: Residues) -> Any:
-    return _whole(x).astype(np.int64)
+def _places(x: Residues, count: int) -> Any:
+    """Indices below a count; negative ones are none."""
+    found = _whole(x)
+    if not np.all((found >= 0) & (found < count)):
+        raise NotExpressibleError("an index that isn't a place along its axis")
+    return found.astype(np.int64)
 
 
 def _gather(node: Node, x: list[Residues], binding: Binding, prime: int) -> Residues:
-    places = _places(x[1])
+    places = _places(x[1], x[0].shape[node.parameter])
     return x[0].placed(lambda part: np.take(part, places, axis=node.parameter))
 
 
 def _scatter(node: Node, x: list[Residues], binding: Binding, prime: int) -> Residues:
-    places = _places(x[1])
+    places = _places(x[1], _shape(node, binding)[node.parameter])
     lead = (slice(None),) * node.parameter
 
     def spread(part: Objects) -> Objects:

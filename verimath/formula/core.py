@@ -27,22 +27,25 @@ KEPT_FUNCTIONS = frozenset(
 )
 
 
-def lowered(outputs: Sequence[Node], *, positive: Iterable[str] = ()) -> tuple[Node, ...]:
+def lowered(
+    outputs: Sequence[Node], *, positive: Iterable[str] = (), ties: bool = False
+) -> tuple[Node, ...]:
     """The outputs in core operations, with equal subexpressions shared among all of them.
 
     `positive` names the inputs that are > 0: by it, roots and logarithms of products are taken
     apart, and what undoes itself cancels (exp(log y), sqrt(y^2)). A step H(d) is 1 where d > 0 and
     0 where d < 0: "subgradient" nodes with parameter "step" and one operand. Comparisons of real
-    numbers are steps, too. Raises NotExpressibleError for `==` between real numbers.
+    numbers are steps, too. With `ties`, a == b of real numbers is "tie" of a - b, 1 at zero and 0
+    elsewhere. Raises NotExpressibleError for it otherwise.
     """
-    return _Core(frozenset(positive)).all(outputs)
+    return _Core(frozenset(positive), ties).all(outputs)
 
 
 class _Core:
     """One lowering: nodes by what they are, so that equal ones are one."""
 
-    def __init__(self, positive: frozenset[str]) -> None:
-        self.positive = positive
+    def __init__(self, positive: frozenset[str], ties: bool) -> None:
+        self.positive, self.ties = positive, ties
         self.unique: dict[Hashable, Node] = {}
         self.signs: dict[Node, Sign] = {}
         self.found: dict[Node, Node] = {}
@@ -304,6 +307,9 @@ def _compare(core: _Core, node: Node, below: list[Node]) -> Node:
     a, b = below
     if "integer" in (a.kind, b.kind) and all(x.kind != "real" or _is_whole(x) for x in below):
         return core.same(node, below)
+    if node.parameter == "equal" and core.ties:
+        d = core.subtract(_as_real(a), _as_real(b))
+        return core.share(Node("subgradient", (d,), d.shape, "tie", d.line))
     if node.parameter == "equal":
         raise NotExpressibleError("`==` between real numbers: it holds nowhere but at ties")
     return core.step(core.subtract(_as_real(b), _as_real(a)))

@@ -112,7 +112,11 @@ class _Degrees:
             case "logical":
                 return _sum([_product(below), *below])
             case "subgradient":
-                n = 0 if node.parameter == "step" else self._size(node.shape[node.parameter[1]])
+                n = (
+                    0
+                    if isinstance(node.parameter, str)
+                    else self._size(node.shape[node.parameter[1]])
+                )
                 return Degree(1, 1) if n else _UNKNOWN
             case "product":
                 n = self._size(node.inputs[0].shape[node.parameter])

@@ -43,7 +43,8 @@ Substitution = Mapping[str, tuple[Construction, int]]
 class Identity:
     """Two sequences of arrays that are claimed to be equal, and what is known of their inputs.
 
-    `allowed` says at which sizes the formulas are defined.
+    `allowed` says at which sizes the formulas are defined. Comparisons of real numbers by `==` are
+    taken as they come with `ties`; there are no certificates of that.
     """
 
     left: tuple[Node, ...]
@@ -51,6 +52,7 @@ class Identity:
     inputs: Mapping[str, Input]
     shapes: Mapping[str, tuple[Size, ...]]
     allowed: Callable[[Binding], bool] = lambda binding: True
+    ties: bool = False
 
     @property
     def positive(self) -> frozenset[str]:
@@ -196,7 +198,7 @@ def _sides(identity: Identity, structure: Substitution) -> _Sides:
     outputs = (*identity.left, *identity.right)
     if structure:
         outputs = _substituted(outputs, structure)
-    core = lowered(outputs, positive=identity.positive)
+    core = lowered(outputs, positive=identity.positive, ties=identity.ties)
     count = len(identity.left)
     pairs = zip(core[:count], core[count:], strict=True)
     return _Sides(tuple(pairs))
@@ -386,10 +388,12 @@ def _labels(identity: Identity, binding: Binding, prime: int) -> list[dict[str, 
         if spec.classes is None:
             raise NotExpressibleError(f"whole numbers of any size ({name})")
         shape = tuple(n.at(binding) for n in identity.shapes[name])
-        count = spec.classes.at(binding)
-        several = itertools.product(range(count), repeat=prod(shape))
-        if count ** prod(shape) * len(found) > _LARGEST_LABELS:
-            raise _TooLargeError(f"{count ** prod(shape)} choices of labels for {name}")
+        ignored = () if spec.ignore_index is None else (spec.ignore_index,)
+        choices = (*range(spec.classes.at(binding)), *ignored)
+        count = len(choices) ** prod(shape)
+        several = itertools.product(choices, repeat=prod(shape))
+        if count * len(found) > _LARGEST_LABELS:
+            raise _TooLargeError(f"{count} choices of labels for {name}")
         arrays = [Residues(prime, np.array(c, dtype=object).reshape(shape)) for c in several]
         found = [{**known, name: array} for known in found for array in arrays]
     return found

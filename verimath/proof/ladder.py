@@ -58,14 +58,15 @@ def are_equal(prepared: Prepared, one: Formula, other: Formula) -> bool:
 
     Proved to be, or evaluated in balls at many small points and nowhere told apart.
     """
-    identity = replace(_identity(prepared), left=one.outputs, right=other.outputs)
+    sides = _identity(prepared)
+    identity = replace(sides, left=one.outputs, right=other.outputs, ties=True)
     try:
         if for_all_sizes(identity).equal:
             return True
         bindings = small_bindings(prepared)
         if bindings and at_sizes(identity, bindings).equal:
             return True
-        lowered((*identity.left, *identity.right))
+        lowered((*identity.left, *identity.right), ties=True)
     except (NotExpressibleError, RecursionError):
         return False
     return refute(identity) is None

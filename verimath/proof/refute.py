@@ -59,7 +59,7 @@ class Witness:
 def refute(identity: Identity, *, seed: int = 0) -> Witness | None:
     """A certified counterexample, or None if none is found within the counted limits."""
     try:
-        outputs = lowered((*identity.left, *identity.right))
+        outputs = lowered((*identity.left, *identity.right), ties=identity.ties)
     except NotExpressibleError:
         return None
     source = random.Random(seed)  # noqa: S311  no secret

@@ -272,7 +272,7 @@ class _Counter:
         return below[0] if node.parameter == "negative" else _NOTHING
 
     def _subgradient(self, node: Node, below: list[_Count]) -> _Count:
-        if node.parameter == "step":
+        if node.parameter in ("step", "tie"):
             return _NOTHING
         _, axis = node.parameter
         if not self.is_own(node.shape[axis]):
