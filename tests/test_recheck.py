@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,6 @@ from verimath import (
 from verimath.catalogue import all_claims
 from verimath.cli import main
 from verimath.report.record import ClaimRecord, Environment, Proof, Summary, Timing
-
-# A bound over given numbers is proved with no certificate so far: there is no kind for it.
-WITHOUT_CERTIFICATE = {"printed-gradient-rank-one"}
 
 
 def xp(x: Any) -> Any:
@@ -69,6 +67,16 @@ OWN = [
     _claim(
         "symmetric",
         Equal(left=lambda A, x: A @ x, right=lambda A, x: xp(A).matrix_transpose(A) @ x),
+        A=symmetric("n n"),
+        x=reals("n"),
+    ),
+    _claim(
+        "symmetric-sine",
+        Gradient(
+            of=lambda A, x: xp(x).sin(x @ A @ x) ** 2,
+            wrt="x",
+            equals=lambda A, x: 2 * (A @ x) * xp(x).sin(2 * (x @ A @ x)),
+        ),
         A=symmetric("n n"),
         x=reals("n"),
     ),
@@ -172,9 +180,8 @@ def sealed(edited: Any) -> Proof:
 def test_every_certificate_of_the_catalogue_holds(proofs: dict[str, Proof]) -> None:
     results = recheck(report_of(proofs))
     kinds = {part.kind for proof in proofs.values() for part in proof.certificate}
-    assert kinds == {"evaluation", "derivation", "counterexample", "induction"}
-    failed = {result.claim: result.reason for result in results if result.holds is False}
-    assert {name: failed[name] for name in failed if name not in WITHOUT_CERTIFICATE} == {}
+    assert kinds == {"evaluation", "derivation", "counterexample", "bound", "induction"}
+    assert {result.claim: result.reason for result in results if result.holds is False} == {}
     assert sum(result.holds is True for result in results) > 100
 
 
@@ -317,6 +324,69 @@ def test_an_identity_of_small_sizes_is_not_one_of_all() -> None:
     assert check(sealed(edited)).holds
 
 
+ONE = node("constant", (), (), {"factor": "1"})
+ONES = [ONE, node("broadcast", [0], ["n"])]
+INDEX = node("index", (), ["n"], None, "integer")
+HIDDEN_SIZES: dict[str, tuple[list[Any], Any]] = {
+    "size": ([node("size", (), (), "n")], lambda n: n),
+    "sum of ones": ([*ONES, node("einsum", [1], (), "i->")], lambda n: n),
+    "trace of I": (
+        [node("delta", (), ["n", "n"]), node("einsum", [0], (), "ii->")],
+        lambda n: n,
+    ),
+    "sum of x/x": (
+        [X, node("divide", [0, 0], ["n"]), node("einsum", [1], (), "i->")],
+        lambda n: n,
+    ),
+    "reciprocal": (
+        [*ONES, node("einsum", [1], (), "i->"), node("divide", [0, 2])],
+        lambda n: Fraction(1, n),
+    ),
+    "product": (
+        [
+            node("constant", (), (), {"factor": "2"}),
+            node("broadcast", [0], ["n"]),
+            node("product", [1], (), 0),
+        ],
+        lambda n: 2**n,
+    ),
+    "running sums": (
+        [*ONES, node("cumulative", [1], ["n"], [0, False]), node("einsum", [2], (), "i->")],
+        lambda n: n * (n + 1) // 2,
+    ),
+    "indices": (
+        [INDEX, node("convert", [0], ["n"]), node("einsum", [1], (), "i->")],
+        lambda n: n * (n - 1) // 2,
+    ),
+    "twice as long": (
+        [*ONES, node("concatenate", [1, 1], ["2*n"], 0), node("einsum", [2], (), "i->")],
+        lambda n: 2 * n,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HIDDEN_SIZES)
+@pytest.mark.parametrize("top", [1, 2, 3])
+def test_a_size_in_disguise_is_counted(name: str, top: int) -> None:
+    """Π (v(n) - v(m)) over m ≤ top is zero up to top, and nowhere else."""
+    graph, value = HIDDEN_SIZES[name]
+    graph = list(graph)
+    hidden, product = len(graph) - 1, None
+    for m in range(1, top + 1):
+        graph.append(node("constant", (), (), {"factor": str(-Fraction(value(m)))}))
+        graph.append(node("add", [hidden, len(graph) - 1]))
+        if product is not None:
+            graph.append(node("multiply", [product, len(graph) - 1]))
+        product = len(graph) - 1
+    graph.append(node("constant", (), (), {"factor": "0"}))
+    inputs = [("x", ("n",))] if X in graph else []
+    pairs = [(product, len(graph) - 1)]
+    for highest in range(1, top + 1):
+        proof = evaluation(graph, pairs, {"n": (1, highest)}, inputs)
+        refused(proof, "the lemma needs", "the lemma gives no bound")
+    refused(evaluation(graph, pairs, {"n": (1, top + 1)}, inputs), "differ")
+
+
 def test_unknowns_shared_at_one_size_only_prove_nothing() -> None:
     """exp(Σ x) and Σ exp(x) are equal for n = 1."""
     graph = [
@@ -427,6 +497,23 @@ def test_a_hypothesis_that_is_dropped_is_missed(proofs: dict[str, Proof]) -> Non
     refused(sealed(edited), "isn't known")
 
 
+def test_a_structure_that_is_taken_out_is_missed(proofs: dict[str, Proof]) -> None:
+    """In an evaluation, a symmetric A is B + B′; without the transpose it is any matrix."""
+    assert check(proofs["symmetric-sine"]).holds
+    edited = editable(proofs["symmetric-sine"])
+    (part,) = edited["certificate"]
+    assert part["kind"] == "evaluation"
+    graph = part["graph"]
+    (made,) = [
+        entry
+        for entry in graph
+        if entry["operation"] == "add"
+        and {graph[place]["operation"] for place in entry["inputs"]} == {"input", "einsum"}
+    ]
+    made["inputs"] = [min(made["inputs"])] * 2
+    refused(sealed(edited), "differ")
+
+
 def test_another_derivative_is_noticed(proofs: dict[str, Proof]) -> None:
     edited = editable(proofs["summed-matrix-product-gradient"])
     (part,) = edited["certificate"]
@@ -455,6 +542,19 @@ def test_a_counterexample_that_is_moved_is_none(proofs: dict[str, Proof], name: 
     refused(sealed(edited), "between")
     part["low"], part["high"] = "-1", "1000"
     refused(sealed(edited), "exclude zero")
+
+
+def test_a_bound_that_is_lowered_is_exceeded(proofs: dict[str, Proof]) -> None:
+    edited = editable(proofs["printed-gradient-rank-one"])
+    (part,) = edited["certificate"]
+    part["bound"] = "1/100000"
+    refused(sealed(edited), "larger than the bound")
+    edited = editable(proofs["printed-gradient-rank-one"])
+    (part,) = edited["certificate"]
+    part["inputs"][0]["values"][0] = "-648/5000"
+    refused(sealed(edited), "larger than the bound")
+    part["inputs"][0]["values"] = None
+    refused(sealed(edited), "isn't given")
 
 
 def test_both_ends_of_an_induction_are_looked_at(proofs: dict[str, Proof]) -> None:

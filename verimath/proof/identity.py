@@ -53,8 +53,8 @@ class Identity:
     inputs: Mapping[str, Input]
     shapes: Mapping[str, tuple[Size, ...]]
     allowed: Callable[[Binding], bool] = lambda binding: True
-    primal: tuple[Node, ...] = ()
     ties: bool = False
+    primal: tuple[Node, ...] = ()
 
     @property
     def positive(self) -> frozenset[str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from verimath.errors import UsageError
+from verimath.rechecking.bound import check_bound
 from verimath.rechecking.counterexample import check_counterexample
 from verimath.rechecking.derivation import check_derivation
 from verimath.rechecking.evaluation import check_evaluation
@@ -12,6 +13,7 @@ from verimath.rechecking.graph import read_graph
 from verimath.rechecking.limits import DEPTH, RefusedError
 from verimath.rechecking.sizing import sizes_in
 from verimath.report.certificate import (
+    BoundCertificate,
     Certificate,
     CounterexampleCertificate,
     DerivationCertificate,
@@ -100,7 +102,7 @@ def _proof(proof: Proof) -> str:
 
 _PROOFS = (EvaluationCertificate, DerivationCertificate)
 _ALLOWED: dict[str, tuple[type, ...]] = {
-    "exact_at_shapes": _PROOFS,
+    "exact_at_shapes": (*_PROOFS, BoundCertificate),
     "all_shapes_randomised": _PROOFS,
     "all_shapes_derivation": (DerivationCertificate,),
     "all_depths": (InductionCertificate,),
@@ -158,6 +160,7 @@ def _part(part: Certificate, everywhere: bool, depth: int) -> str:
 
 
 _CHECKS: dict[type, Callable[..., str]] = {
+    BoundCertificate: check_bound,
     EvaluationCertificate: check_evaluation,
     CounterexampleCertificate: check_counterexample,
     DerivationCertificate: check_derivation,

@@ -34,8 +34,8 @@ def each(function: Callable[[Any], Any], array: Any) -> Any:
 
 
 def check_elements(shape: Sequence[int]) -> None:
-    """Raise RefusedError for an array of too many elements, or of none."""
-    if any(not 0 < size <= SIZE * SIZE for size in shape) or prod(shape) > _ELEMENTS:
+    """Raise RefusedError for an array of too many elements."""
+    if any(not 0 <= size <= SIZE * SIZE for size in shape) or prod(shape) > _ELEMENTS:
         raise RefusedError(f"not confirmed: an array of the shape {tuple(shape)}")
 
 

@@ -22,7 +22,9 @@ _SENTENCES: tuple[tuple[str, str], ...] = (
     (r"rows of (\S+) sum to one", "simplex"),
     (r"rows of (\S+) have length one", "unit"),
 )
-_GENERIC = re.compile(r"off the kinks.*|.* ≠ 0|.* invertible", re.DOTALL)  # hold almost everywhere
+_GENERIC = re.compile(
+    r"off the kinks.*|.* ≠ 0|.* invertible|indices within their axes", re.DOTALL
+)  # hold almost everywhere
 
 
 def structures(hypotheses: Iterable[str]) -> dict[str, str]:
