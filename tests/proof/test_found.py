@@ -221,6 +221,11 @@ def test_a_range_begins_at_the_decimal_that_was_written():
     assert found.label == "none"
 
 
+def test_what_an_inverse_function_is_defined_for_is_printed():
+    found = equal(lambda x: ns(x).asin(2 + x), lambda x: ns(x).asin(x + 2), x=reals("n"))
+    assert found.hypotheses == ("asin is of numbers that it is defined for",)
+
+
 ROOTS, LOGS = "square roots are of positive numbers", "logarithms are of positive numbers"
 CONDITIONAL = {
     "a root squared": (lambda x: ns(x).sqrt(x) ** 2, lambda x: x, ROOTS),

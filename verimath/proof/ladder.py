@@ -364,6 +364,8 @@ def _condition(node: Node) -> str | None:
             return "square roots are of positive numbers"
         case "function" if node.parameter in ("log", "log1p"):
             return "logarithms are of positive numbers"
+        case "function" if node.parameter in ("asin", "acos", "acosh", "atanh"):
+            return f"{node.parameter} is of numbers that it is defined for"
         case _:
             return None
 
