@@ -283,6 +283,22 @@ def test_induction_wants_functions():
         induction(left=(abs, abs), right=(abs, abs), relation=3)
 
 
+def test_a_difference_that_only_the_field_has_seen_is_refuted():
+    def left(x):
+        n = x.shape[0]
+        return ns(x).sum(x) * (n - 1) * (n - 2) * (n - 3) * (n - 4)
+
+    proof = prove(claim(Equal(left=left, right=lambda x: 0 * ns(x).sum(x)), x=reals("n")))
+    assert proof.label == "refuted"
+    assert proof.shapes == ("n=5",)
+
+
+def test_readings_of_literals_are_hypotheses():
+    near = claim(Equal(left=lambda x: 0.1 * x, right=lambda x: x / 10), x=reals("n"))
+    proof = prove(near)
+    assert any("the literal 0.1 stands for 1/10" in h for h in proof.hypotheses)
+
+
 def test_prove_wants_a_claim():
     with pytest.raises(UsageError, match="wants a Claim"):
         prove("mean-square-gradient")

@@ -20,10 +20,10 @@ from verimath.claim import AtMost
 from verimath.domain import Input, reals
 from verimath.errors import ClaimError
 from verimath.formula.derive import Derivation, LocalStep
-from verimath.formula.graph import Formula, Node, topological
+from verimath.formula.graph import Formula, Node
 from verimath.formula.latex import step_tex
-from verimath.formula.literals import Constant
 from verimath.prepare import Prepared
+from verimath.proof.readings import readings
 from verimath.report.record import Proof, ProofLabel, Step
 from verimath.routes import symbolic
 from verimath.shapes import Binding
@@ -48,7 +48,7 @@ class _Difference:
 def prove(prepared: Prepared, bindings: Sequence[Binding]) -> Proof:
     """Check the steps and compare all derivations at the given sizes."""
     steps = check_steps(prepared.derivation, bindings) if prepared.derivation else ()
-    hypotheses = (*prepared.claim.assume, *_assumptions(prepared))
+    hypotheses = (*prepared.claim.assume, *readings(prepared))
     given = all(spec.values is not None for spec in prepared.claim.domain.inputs.values())
     only = "the given numbers" if given else "the stated shape"
     shapes: list[str] = []
@@ -367,27 +367,3 @@ def _above_cut(of: Node, cut: Mapping[Node, Objects], binding: Binding) -> Objec
     """The value of a node in terms of the cut (its own entry, if any, left out)."""
     (value,) = exact.evaluate((of,), {n: v for n, v in cut.items() if n is not of}, binding)
     return value
-
-
-def _assumptions(prepared: Prepared) -> list[str]:
-    """Readings of literals that differ from the float itself, each an assumption."""
-    found: dict[str, None] = {}
-    for formula in prepared.orders:
-        for node in topological(formula.outputs):
-            for constant in _literals(node):
-                if float(constant).as_integer_ratio() != constant.factor.as_integer_ratio():
-                    found[f"the literal {float(constant)!r} stands for {constant}"] = None
-    return list(found)
-
-
-def _literals(node: Node) -> list[Constant]:
-    if node.operation == "constant":
-        return [node.parameter]
-    return _flatten(node.parameter) if node.operation == "table" else []
-
-
-def _flatten(cells: object) -> list[Constant]:
-    if isinstance(cells, Constant):
-        return [cells]
-    assert isinstance(cells, tuple)  # a table is nested tuples of constants
-    return [constant for cell in cells for constant in _flatten(cell)]

@@ -84,6 +84,7 @@ class Known:
     hypotheses: tuple[str, ...] = ()
     reason: str | None = None
     defined: bool = True  # at the sizes looked at
+    where: Binding | None = None  # sizes at which the field sees a difference
 
 
 def for_all_sizes(identity: Identity, *, seed: int = 0) -> Known:
@@ -338,7 +339,7 @@ def _at_point(sides: _Sides, point: Point) -> tuple[Known, list[tuple[Node, Node
                     at = " ".join(f"{n}={size}" for n, size in binding.items()) or "this shape"
                     which = f"result {k + 1}" if len(sides.pairs) > 1 else "the two sides"
                     reason = f"{which} differ at {at} in a prime field"
-                    return Known(False, reason=reason), []
+                    return Known(False, reason=reason, where=binding), []
         pattern += 1
     bits = min(
         failure_bits(sides.pairs, b, roots=choices, scale=point.scale) for b in point.bindings

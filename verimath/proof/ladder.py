@@ -31,6 +31,7 @@ from verimath.proof.certify import Derived
 from verimath.proof.identity import Identity, Known, at_sizes, for_all_sizes
 from verimath.proof.normal_form import Derived as Derivation
 from verimath.proof.normal_form import normalise
+from verimath.proof.readings import readings
 from verimath.proof.refute import (
     Point,
     Witness,
@@ -110,11 +111,14 @@ def climb(prepared: Prepared, bindings: Sequence[Binding], *, seed: int = 0) -> 
                 _climb(replace(identity, left=(a,), right=(b,)), None, bindings, named, seed)
                 for a, b in zip(identity.left, identity.right, strict=True)
             ]
-            return _inductive(parts, named, _of_states(domain))
-        return _climb(identity, _derived(prepared), bindings, named, seed)
+            found = _inductive(parts, named, _of_states(domain))
+        else:
+            found = _climb(identity, _derived(prepared), bindings, named, seed)
     except RecursionError:
         depth = f"{sys.getrecursionlimit()} calls within calls"
         return Proof(label="none", finding=f"undecided: nested too deeply, beyond {depth}")
+    read = dict.fromkeys((*readings(prepared), *found.hypotheses))
+    return found.model_copy(update={"hypotheses": tuple(read)})
 
 
 def _identity(prepared: Prepared) -> Identity:
@@ -190,7 +194,7 @@ def _climb(
         here = at_sizes(identity, bindings, seed=seed)
     if not here.equal:
         # What a field can't say (some law of logarithms, huge sizes) is looked at in balls.
-        witness = refute(identity, seed=seed)
+        witness = refute(identity, seed=seed, also=everywhere.where)
         if witness is not None:
             return _refuted(identity, witness, derived)
     if always_tied(identity, bindings, seed=seed):
@@ -201,7 +205,7 @@ def _climb(
         return _derivation(identity, written, here, derived, named)
     if here.equal and not everywhere.equal:
         # It holds at the few sizes that were looked at; there are others.
-        witness = refute(identity, seed=seed)
+        witness = refute(identity, seed=seed, also=everywhere.where)
         if witness is not None:
             return _refuted(identity, witness, derived)
     if here.equal:

@@ -59,14 +59,17 @@ class Witness:
     high: str
 
 
-def refute(identity: Identity, *, seed: int = 0) -> Witness | None:
-    """A certified counterexample, or None if none is found within the counted limits."""
+def refute(identity: Identity, *, seed: int = 0, also: Binding | None = None) -> Witness | None:
+    """A certified counterexample, or None if none is found within the counted limits.
+
+    `also` is a choice of sizes to look at besides the small ones.
+    """
     try:
         outputs = lowered((*identity.left, *identity.right), ties=identity.ties)
     except NotExpressibleError:
         return None
     source = random.Random(seed)  # noqa: S311  no secret
-    for binding in _sizes(identity):
+    for binding in itertools.chain(_sizes(identity), () if also is None else (also,)):
         for number in range(POINTS):
             try:
                 point = _drawn(identity, binding, source, number)
