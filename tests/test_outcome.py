@@ -173,7 +173,7 @@ def test_an_autograd_candidate_needs_a_gradient():
         domain=Domain(x=reals("n")),
         statement=Equal(left=lambda x: x + x, right=lambda x: 2 * x),
     )
-    with pytest.raises(UsageError, match="twice claims no gradient"):
+    with pytest.raises(UsageError, match="twice claims no derivative"):
         check(equal, autograd("theirs", squares), backend="torch-cpu", examples=2)
 
 

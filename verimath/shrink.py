@@ -211,7 +211,8 @@ def _nearer_to_zero(example: Example, domain: Domain) -> Iterator[Example]:
     moved = [n for n, spec in domain.inputs.items() if spec.is_free and spec.kind == "real"]
     numbers = np.concatenate([[], *(example.inputs[name].ravel() for name in moved)])
     least, most = (f(numbers, initial=start) for f, start in ((np.min, np.inf), (np.max, -np.inf)))
-    if not (_COUNTED_DOWN < least <= most <= 2 * least < np.inf):
+    # One number alone is bisected, which is quicker.
+    if numbers.size < 2 or not (least > _COUNTED_DOWN and most / 2 <= least and most < np.inf):
         return
     power = 2.0 ** np.floor(np.log2(least))
     for change in (

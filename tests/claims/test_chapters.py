@@ -85,7 +85,7 @@ def test_the_claim_holds_on_every_route(claim_id: str) -> None:
 def test_every_mutant_dies(claim_id: str) -> None:
     mutants = {mutant.name: mutant for mutant in record_of(claim_id).mutants}
     own = set(CLAIMS[claim_id].mutants)
-    assert len(own) >= (2 if CLAIMS[claim_id] in DEPTHS else 4)
+    assert len(own) >= (1 if CLAIMS[claim_id] in DEPTHS else 4)
     assert own < set(mutants)  # there are generated ones, too
     assert [name for name, mutant in mutants.items() if not mutant.killed_by] == []
 
