@@ -22,7 +22,6 @@ from verimath.arithmetic.rounding import (
     Enclosure,
     evaluate,
     evaluate_all,
-    functions_of,
 )
 from verimath.claim import AtMost, Claim, Derivative, Equal, Hessian, Jacobian
 from verimath.domain import Domain
@@ -104,12 +103,6 @@ class Prepared:
         )
 
     @cached_property
-    def _functions(self) -> frozenset[str]:
-        """The elementary functions that any of the graphs uses."""
-        formulas = (self.primal, *self.orders, *self.forward.values())
-        return frozenset().union(*(functions_of(formula) for formula in formulas))
-
-    @cached_property
     def picks_by_inputs(self) -> bool:
         """Whether some index is drawn, as labels are: it has no symbol."""
         return any(
@@ -117,10 +110,6 @@ class Prepared:
             for node in self._nodes
             if node.operation in ("gather", "scatter")
         )
-
-    def part_of(self, format_: FloatFormat) -> FloatFormat:
-        """What bounds of this claim need of a format: equal for libraries that differ elsewhere."""
-        return format_.for_functions(self._functions)
 
     def elements(self, binding: Binding) -> int:
         """How many elements the claim speaks of."""

@@ -31,7 +31,7 @@ N, D, K = Size.of("n"), Size.of("d"), Size.of("k")
 
 
 # Nobody knows the largest of nothing.
-OF_SOMETHING = ("softmax", "logsumexp", "log softmax")
+OF_SOMETHING = ("max", "softmax", "logsumexp", "log softmax")
 
 
 def value_of(node_formula, values, binding):

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from verimath.arithmetic import residues as gf
-from verimath.arithmetic.residues import DegenerateError, Objects, Residues
+from verimath.arithmetic.residues import Objects, Residues
 from verimath.errors import NotExpressibleError
 from verimath.formula import operations as op
 from verimath.formula.core import multiple, rational
@@ -32,7 +32,6 @@ from verimath.formula.literals import Constant
 from verimath.shapes import Binding, Size
 
 _ODD = frozenset(("erf", "asin", "atan", "asinh", "atanh"))
-_OPAQUE = frozenset(("acos", "acosh", *_ODD))
 _HALF = Fraction(1, 2)
 Values = list[Residues]  # one per binding
 
@@ -699,4 +698,3 @@ _RULES: dict[str, Rule] = {
     "solve": lambda node, x, binding, prime: _each_matrix(gf.solve, *x),
     "determinant": lambda node, x, binding, prime: _each_matrix(gf.determinant, *x),
 }
-__all__ = ["DegenerateError", "Evaluation", "Point", "ScaleError"]

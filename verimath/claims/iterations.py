@@ -1,6 +1,5 @@
 """Iterations: splittings of a matrix, their fixed points and how their errors go on."""
 
-from collections.abc import Callable
 from typing import Any
 
 from array_api_compat import array_namespace
@@ -16,8 +15,6 @@ _WITH_ERROR = {
     "x": reals("n+1", *_TAME),
     "s": reals("n+1", *_TAME),
 }
-
-Solve = Callable[..., Any]
 
 
 def _eye(x: Any) -> Any:

@@ -129,14 +129,7 @@ def _all(
             found.append(_part(part, everywhere, depth))
         except RefusedError as error:
             raise RefusedError(f"{where}: {error}") from None
-        except (
-            ArithmeticError,
-            ValueError,
-            TypeError,
-            IndexError,
-            KeyError,
-            AttributeError,
-        ) as error:
+        except _DEFECTS as error:
             # A defect here, or a report that found one: nothing is confirmed by it.
             raise RefusedError(f"{where}: not confirmed: {type(error).__name__}: {error}") from None
     return "; ".join(dict.fromkeys(found))

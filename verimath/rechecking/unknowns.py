@@ -27,11 +27,8 @@ from verimath.report.certificate import InputRecord
 CHOICES = 8  # roots and steps whose every sign or value is tried
 _ODD = frozenset(("asin", "atan", "asinh", "atanh", "erf"))
 _SIMPLE = sorted({Fraction(a, b) for a in range(1, 13) for b in range(1, 13)})
-_ROOT_TRIES = 60
 
 Slot = tuple[int, tuple[int, ...]]  # which call, which element
-Place = tuple[int, Fraction]  # which unknown, and the argument by that unknown's own
-Entry = tuple[Slot, int]  # with the node that is the argument
 
 
 class RetryError(Exception):

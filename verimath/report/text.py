@@ -2,15 +2,6 @@
 
 from verimath.report.record import ClaimRecord, Proof, Report, Status, Verdict
 
-SYMBOLS = {
-    Status.PASS: "✓",
-    Status.LESS_ACCURATE: "≈",
-    Status.WRONG: "✗",
-    Status.INCONCLUSIVE: "?",
-    Status.ERROR: "!",
-    Status.SKIPPED: "–",
-}
-
 PHRASES = {
     Status.PASS: "passes",
     Status.LESS_ACCURATE: "is less accurate than it should be",
