@@ -11,6 +11,7 @@ from verimath.formula.mutate import mutate
 from verimath.proof import refute as refuting
 from verimath.proof.identity import Identity, at_sizes, for_all_sizes
 from verimath.proof.normal_form import normalise
+from verimath.proof.points import drawn_point
 
 # What the lemma covers; positions, products and inverses have no bound.
 COVERED = (
@@ -44,7 +45,7 @@ def attack(program, number, seed):
     source = refuting.random.Random(seed)
     for binding in LARGE:
         for attempt in range(2):
-            point = refuting._drawn(identity, binding, source, attempt)
+            point = drawn_point(identity, binding, source, attempt)
             found = refuting._difference(outputs, point, binding)
             assert found is None, (name, binding, found)
     return True
@@ -63,7 +64,7 @@ def attack_at_sizes(program, number, seed):
     outputs = refuting.lowered((*identity.left, *identity.right))
     source = refuting.random.Random(seed)
     for attempt in range(4):
-        point = refuting._drawn(identity, binding, source, attempt)
+        point = drawn_point(identity, binding, source, attempt)
         found = refuting._difference(outputs, point, binding)
         assert found is None, (name, found)
 

@@ -31,6 +31,7 @@ from verimath import (
 from verimath.catalogue import all_claims
 from verimath.formula.graph import Formula
 from verimath.formula.mutate import mutate
+from verimath.proof import points
 from verimath.proof import refute as refuting
 from verimath.proof.identity import Identity, for_all_sizes
 from verimath.proof.ladder import combined, weakest
@@ -107,7 +108,7 @@ def test_true_claims_are_never_refuted(monkeypatch):
         return original(*arguments)
 
     monkeypatch.setattr(refuting, "_difference", counted)
-    monkeypatch.setattr(refuting, "_LARGEST_SHAPES", 40)
+    monkeypatch.setattr(points, "_LARGEST_SHAPES", 40)
     for name in TRUE:
         assert refute(TRUE[name](), seed=11) is None, name
     assert count >= 1000

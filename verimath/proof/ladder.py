@@ -29,17 +29,12 @@ from verimath.prepare import Prepared
 from verimath.proof import certify
 from verimath.proof.certify import Derived
 from verimath.proof.identity import Identity, Known, at_sizes, for_all_sizes
+from verimath.proof.kinks import wide_kink
 from verimath.proof.normal_form import Derived as Derivation
 from verimath.proof.normal_form import normalise
+from verimath.proof.points import Point, given_numbers, rational_number
 from verimath.proof.readings import readings
-from verimath.proof.refute import (
-    Point,
-    Witness,
-    always_tied,
-    given_numbers,
-    rational_number,
-    refute,
-)
+from verimath.proof.refute import Witness, refute
 from verimath.proof.sizes import Bounds
 from verimath.report.certificate import InductionCertificate
 from verimath.report.record import Proof, ProofLabel
@@ -69,10 +64,12 @@ def are_equal(prepared: Prepared, one: Formula, other: Formula) -> bool:
     """
     sides = _identity(prepared)
     identity = replace(sides, left=one.outputs, right=other.outputs, ties=True)
+    bindings = small_bindings(prepared)
+    if wide_kink(identity, bindings) is not None:
+        return False
     try:
         if for_all_sizes(identity).equal:
             return True
-        bindings = small_bindings(prepared)
         if bindings and at_sizes(identity, bindings).equal:
             return True
         lowered((*identity.left, *identity.right), ties=True)
@@ -197,9 +194,9 @@ def _climb(
         witness = refute(identity, seed=seed, also=everywhere.where)
         if witness is not None:
             return _refuted(identity, witness, derived)
-    if always_tied(identity, bindings, seed=seed):
-        finding = "undecided: a comparison is between equal numbers at every point, always a kink"
-        return Proof(label="none", finding=finding)
+    kink = wide_kink(identity, bindings, seed=seed)
+    if kink is not None:
+        return Proof(label="none", finding=f"undecided: {kink}")
     written = _rewritten(identity, derived)
     if written.proved:
         return _derivation(identity, written, here, derived, named)

@@ -1,0 +1,160 @@
+"""Points of a domain in small rational numbers, at small sizes: where a claim may be refuted."""
+
+import itertools
+import random
+from collections.abc import Callable, Iterator, Mapping
+from fractions import Fraction
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from verimath.arithmetic.exact import Objects
+from verimath.domain import Input
+from verimath.errors import NotExpressibleError
+from verimath.formula.literals import read_literal
+from verimath.proof.identity import Identity
+from verimath.shapes import Binding
+from verimath.structure import STRUCTURES
+
+_LARGEST_SIZE = 4
+_LARGEST_SHAPES = 80  # choices of sizes
+_LARGEST_ELEMENTS = 64  # in the inputs
+
+FAR = 1000  # a number of a point whose numbers are hardly ever equal by chance
+
+Point = Mapping[str, Objects]  # arrays of Fraction
+
+
+def small_sizes(identity: Identity) -> Iterator[Binding]:
+    """Small choices of sizes, the smallest first; different sizes tell more than equal ones."""
+    names = identity.names
+    choices = itertools.product(range(1, _LARGEST_SIZE + 1), repeat=len(names))
+    ordered = sorted(itertools.islice(choices, 20_000), key=lambda c: (sum(c), max(c, default=0)))
+    count = 0
+    for sizes in ordered:
+        binding = dict(zip(names, sizes, strict=True))
+        elements = sum(
+            prod(size.at(binding) for size in shape) for shape in identity.shapes.values()
+        )
+        if elements > _LARGEST_ELEMENTS or not identity.allowed(binding):
+            continue
+        yield binding
+        count += 1
+        if count >= _LARGEST_SHAPES:
+            return
+
+
+def drawn_point(
+    identity: Identity, binding: Binding, source: random.Random, number: int
+) -> Point | None:
+    """A point of the domain in small numbers; None if the domain has none at these sizes."""
+    point: dict[str, Objects] = {}
+    for name, spec in identity.inputs.items():
+        shape = tuple(size.at(binding) for size in identity.shapes[name])
+        if not spec.has_member(shape, binding):
+            return None
+        point[name] = _member(spec, shape, binding, source, number)
+    return point
+
+
+def _member(
+    spec: Input, shape: tuple[int, ...], binding: Binding, source: random.Random, number: int
+) -> Objects:
+    if spec.values is not None:
+        return given_numbers(spec)
+    if spec.structure is not None:
+        free = np.array([source.randint(-3, 3) for _ in range(prod(shape))], dtype=np.float64)
+        made = STRUCTURES[spec.structure].make(free.reshape(1, *shape), "float64")[0]
+        return _fractions(made, lambda x: Fraction(float(x)))
+    cells = np.empty(shape, dtype=object)
+    taken: set[Fraction] = set()
+    for place in np.ndindex(*shape):
+        value = _number(spec, binding, source, number)
+        while spec.distinct and value in taken:
+            value = _another(spec, value, source)
+        taken.add(value)
+        cells[place] = value
+    return cells
+
+
+def given_numbers(spec: Input) -> Objects:
+    """The rational numbers that a given input's decimals stand for.
+
+    Raises NotExpressibleError for a number such as pi.
+    """
+    return _fractions(spec.values, lambda x: rational_number(float(x)))
+
+
+def rational_number(value: float) -> Fraction:
+    """The rational number that a decimal stands for.
+
+    Raises NotExpressibleError for one such as pi, that isn't rational.
+    """
+    literal = read_literal(value)
+    if not literal.is_rational:
+        raise NotExpressibleError(f"the number {literal}, which is not rational")
+    return literal.factor
+
+
+def _fractions(values: Any, of: Callable[[Any], Fraction]) -> Objects:
+    cells = np.empty(np.shape(values), dtype=object)
+    for place in np.ndindex(*cells.shape):
+        cells[place] = of(values[place])
+    return cells
+
+
+def _another(spec: Input, value: Fraction, source: random.Random) -> Fraction:
+    """Another number of a range that has more than a few."""
+    low, high = _limits(spec)
+    if low is not None and high is not None:
+        return low + (high - low) * Fraction(source.randint(1, 996), 997)
+    return value - 1 if high is not None else value + 1
+
+
+def _limits(spec: Input) -> tuple[Fraction | None, Fraction | None]:
+    """The ends of a range, as the decimals that were written."""
+    low, high = spec.min_value, spec.max_value
+    return None if low is None else _end(low), None if high is None else _end(high)
+
+
+def _end(value: float) -> Fraction:
+    literal = read_literal(float(value))
+    return literal.factor if literal.is_rational else Fraction(value)
+
+
+def _number(spec: Input, binding: Binding, source: random.Random, number: int) -> Fraction:
+    if spec.kind == "boolean":
+        return Fraction(source.randint(0, 1))
+    if spec.classes is not None:
+        count = spec.classes.at(binding)
+        if spec.ignore_index is not None and not source.randint(0, max(0, count)):
+            return Fraction(spec.ignore_index)
+        return Fraction(source.randrange(max(1, count)))
+    whole = spec.kind == "integer"
+    spread = 3 + 2 * number
+    low, high = _limits(spec)
+    step = Fraction(source.randint(-spread, spread))
+    if low is not None and high is not None:
+        parts = 8 if number < FAR else 997
+        found = low + (high - low) * Fraction(source.randint(1, parts - 1), parts)
+        value = Fraction(round(found)) if whole else found
+    elif low is not None:
+        value = low + abs(step) + (1 if spec.exclude_min else 0)
+    elif high is not None:
+        value = high - abs(step) - (1 if spec.exclude_max else 0)
+    else:
+        value = step
+    if spec.exclude_zero and value == 0:
+        # An end of the range may be as near as you like, but for zero itself.
+        ends = [end / 2 for end in (low, high) if end]
+        return next(v for v in (Fraction(1), Fraction(-1), *ends) if is_inside(spec, v))
+    return value
+
+
+def is_inside(spec: Input, value: Fraction) -> bool:
+    """Whether a number is in the range of an input."""
+    low, high = _limits(spec)
+    above = low is None or value > low or (value == low and not spec.exclude_min)
+    below = high is None or value < high or (value == high and not spec.exclude_max)
+    return above and below and not (spec.exclude_zero and value == 0)
