@@ -95,14 +95,14 @@ def climb(prepared: Prepared, bindings: Sequence[Binding], *, seed: int = 0) -> 
     A bound (`AtMost`) has no second side: it is decided where all inputs are given; over drawn ones
     it can be refuted.
     """
-    if prepared.claimed is None:
-        return _bounded(prepared, seed)
     domain = prepared.claim.domain
     named = bool(domain.names or domain.variadics)  # otherwise the domain is of one shape
     identity = _identity(prepared)
     statement = prepared.claim.statement
     try:
-        if isinstance(statement, Equal) and statement.by_induction:
+        if prepared.claimed is None:
+            found = _bounded(prepared, seed)
+        elif isinstance(statement, Equal) and statement.by_induction:
             parts = [
                 _climb(replace(identity, left=(a,), right=(b,)), None, bindings, named, seed)
                 for a, b in zip(identity.left, identity.right, strict=True)
