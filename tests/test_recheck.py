@@ -557,6 +557,20 @@ def test_a_bound_that_is_lowered_is_exceeded(proofs: dict[str, Proof]) -> None:
     refused(sealed(edited), "isn't given")
 
 
+def test_equality_of_real_numbers_is_for_points_alone() -> None:
+    proof = verimath.prove(
+        _claim("alone", Equal(_is_the_largest, lambda x: 0 * x + 1), x=reals("2"))
+    )
+    assert [result.holds for result in recheck(report_of({"alone": proof}))] == [True]
+    (part,) = editable(proof)["certificate"]
+    (place,) = (k for k, node in enumerate(part["graph"]) if node["parameter"] == "tie")
+    refused(evaluation(part["graph"], [(place, place)], None, [("x", ("2",))]), "points alone")
+
+
+def _is_the_largest(x: Any) -> Any:
+    return xp(x).astype(x == xp(x).max(x), x.dtype)
+
+
 def test_an_excess_that_is_none_is_refused(proofs: dict[str, Proof]) -> None:
     for path, value, words in (
         (("bound",), "28/27", "within the bound"),

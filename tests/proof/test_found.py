@@ -369,3 +369,14 @@ def test_a_network_of_steps_is_off_its_kinks():
     )
     assert found.label.startswith("all_shapes")
     assert "off the kinks" in found.hypotheses
+
+
+def test_what_compares_by_equality_is_refuted_where_nothing_is_equal():
+    found = equal(lambda x: number(x == ns(x).max(x), x), lambda x: 0 * x + 1, x=reals("n", 0, 5))
+    assert found.label == "refuted"
+
+
+def test_a_point_at_which_another_element_is_nothing_is_no_counterexample():
+    found = equal(lambda x: 1 / x + x, lambda x: 1 / x + 2 * x, x=reals("2", 0, 1))
+    assert found.label == "refuted"
+    assert " 0" not in found.finding.split("x = ")[1]

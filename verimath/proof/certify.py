@@ -79,7 +79,7 @@ def _parameter(node: Node) -> JsonValue:
             return str(given)
         case "cumulative":
             return [int(given[0]), bool(given[1])]
-        case "subgradient" if given != "step":
+        case "subgradient" if given not in ("step", "tie"):
             return ["share", int(given[1])]
         case _:
             return given

@@ -24,7 +24,7 @@ from verimath.structure import STRUCTURES
 _LARGEST_SIZE = 4
 _LARGEST_SHAPES = 80  # choices of sizes
 _LARGEST_ELEMENTS = 64  # in the inputs
-POINTS = 4  # at each choice of sizes
+_POINTS, _ALL_POINTS = 4, 32  # at each choice of sizes at least, and in all
 _SIMPLIFICATIONS = 150  # evaluations
 
 FAR = 1000  # a number of a point whose numbers are hardly ever equal by chance
@@ -58,8 +58,9 @@ def certain(
     `also` is a choice of sizes to look at besides the small ones.
     """
     source = random.Random(seed)  # noqa: S311  no secret
-    for binding in itertools.chain(small_sizes(identity), () if also is None else (also,)):
-        for number in range(POINTS):
+    sizes = [*small_sizes(identity), *(() if also is None else (also,))]
+    for binding in sizes:
+        for number in range(max(_POINTS, _ALL_POINTS // len(sizes))):
             try:
                 point = drawn_point(identity, binding, source, number)
             except NotExpressibleError:
@@ -182,7 +183,7 @@ def _number(spec: Input, binding: Binding, source: random.Random, number: int) -
     low, high = _limits(spec)
     step = Fraction(source.randint(-spread, spread))
     if low is not None and high is not None:
-        at_ends = number == POINTS - 1 and not (spec.exclude_min and spec.exclude_max)
+        at_ends = number == _POINTS - 1 and not (spec.exclude_min and spec.exclude_max)
         parts = 1 if at_ends else 8 if number < FAR else 997
         first, last = int(spec.exclude_min), parts - int(spec.exclude_max)
         found = low + (high - low) * Fraction(source.randint(first, last), parts)

@@ -47,7 +47,7 @@ def refute(identity: Identity, *, seed: int = 0, also: Binding | None = None) ->
     `also` is a choice of sizes to look at besides the small ones.
     """
     try:
-        outputs = lowered((*identity.left, *identity.right), ties=identity.ties)
+        outputs = lowered((*identity.left, *identity.right), ties=True)
     except NotExpressibleError:
         return None
     found = certain(
@@ -70,13 +70,13 @@ def _difference(outputs: Sequence[Node], point: Point, binding: Binding) -> Witn
 def _enclosed(outputs: Sequence[Node], point: Point, binding: Binding) -> Witness | None:
     balls = {name: BALLS.array(cells) for name, cells in point.items()}
     values = evaluate(outputs, balls, binding, BALLS)
+    if not all(value.is_finite() for array in values for value in array.ravel()):
+        raise UndecidedError("an element that isn't finite")
     count = len(outputs) // 2
     for k, (left, right) in enumerate(zip(values[:count], values[count:], strict=True)):
         for index in np.ndindex(*left.shape):
             one, other = left[index], right[index]
             gap = one - other
-            if not gap.is_finite():
-                raise UndecidedError("an element that isn't finite")
             if not gap.contains(0):
                 pairs = tuple(zip(outputs[:count], outputs[count:], strict=True))
                 shown = _shown(one), _shown(other)

@@ -23,7 +23,7 @@ def check_counterexample(part: CounterexampleCertificate) -> str:
 
     Raises RefusedError where the two sides may be equal at the point, or differ by something else.
     """
-    nodes = read_graph(part.graph, part.inputs)
+    nodes = read_graph(part.graph, part.inputs, ties=True)
     inputs = point_of(part)
     if not 0 <= part.output < len(part.pairs):
         raise RefusedError(f"there is no pair {part.output}")
