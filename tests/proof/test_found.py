@@ -500,3 +500,27 @@ def test_sizes_of_a_state_are_bound_together():
             x=reals("2*n m"),
             y=reals("n"),
         )
+
+
+def test_a_determinant_per_matrix_is_a_number():
+    found = equal(
+        lambda x: ns(x).sin(ns(x).linalg.det(x)),
+        lambda x: ns(x).cos(ns(x).linalg.det(x)),
+        x=reals("m n n"),
+    )
+    assert found.label == "refuted"
+    found = equal(
+        lambda x: ns(x).linalg.det(x) ** 2,
+        lambda x: ns(x).linalg.det(ns(x).matmul(x, x)),
+        x=reals("2 3 3"),
+    )
+    assert found.label == "exact_at_shapes"
+
+
+def test_a_sum_of_nothing_is_a_number():
+    found = equal(
+        lambda x: ns(x).sin(ns(x).sum(x[1:])),
+        lambda x: ns(x).cos(ns(x).sum(x[1:])),
+        x=reals("n"),
+    )
+    assert found.label == "refuted"
