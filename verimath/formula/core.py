@@ -42,13 +42,27 @@ def lowered(
 
 
 def partly_defined(outputs: Sequence[Node], *, positive: Iterable[str] = ()) -> tuple[Node, ...]:
-    """The roots and logarithms of what isn't known to be positive, composites written out.
+    """What isn't defined everywhere, as far as is known, as it was written, composites written out.
 
-    Laws may have done away with them in core operations: sqrt(x)^2 is x, where it is anything.
+    Laws may have done away with it in core operations: sqrt(x)^2 and (x^-1)^-1 are x, where x is
+    anything. The slope of acosh is defined where acosh isn't.
     """
     core = _Core(frozenset(positive), ties=True)
     core.all(outputs)
-    return tuple(node for node in core.found if _needs_positive(core, node))
+    return tuple(node for node in core.found if _has_domain(node) or _needs_positive(core, node))
+
+
+def _has_domain(node: Node) -> bool:
+    """Whether a node is a quotient, a negative power, an inverse function or one of a matrix."""
+    match node.operation:
+        case "divide" | "solve" | "cholesky":
+            return True
+        case "power":
+            return node.parameter < 0 and node.parameter.denominator == 1
+        case "function":
+            return node.parameter in ("asin", "acos", "acosh", "atanh")
+        case _:
+            return False
 
 
 def compared(outputs: Sequence[Node]) -> tuple[Node, ...]:

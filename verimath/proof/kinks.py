@@ -27,6 +27,7 @@ from verimath.shapes import Binding
 _MOST_STEPS = 8  # in what is compared, each doubling the work
 _PATTERNS = 24  # further choices, element by element
 _DRAWS = 6  # of the numbers: what isn't always zero isn't so at all of them
+_LARGEST = 12  # size at which comparisons are looked at that have a size in them
 _CHOICES = 4  # of labels, masks and the like
 _DISCRETE = frozenset(("one-hot", "binary", "signs"))
 
@@ -42,22 +43,47 @@ def wide_kink(identity: Identity, bindings: Sequence[Binding], *, seed: int = 0)
         differences = compared((*identity.primal, *identity.left, *identity.right))
     except NotExpressibleError:
         return None
+    if any(_is_of_sizes(node) for node in differences):
+        return "a comparison is between sizes, which may be equal"
     steps = _steps(differences)
     if len(steps) > _MOST_STEPS:
         return f"a comparison depends on {len(steps)} others; at most {_MOST_STEPS} are tried"
     smooth, names = _without(differences, steps)
     source = random.Random(seed)  # noqa: S311  no secret
-    for binding in bindings if differences else ():
+    sized = [node for node in smooth if _has_size(node)]
+    looked_at = [(smooth, binding) for binding in bindings if differences]
+    # What has a size in it may be zero at that one size: x (n - 4).
+    looked_at += [(sized, binding) for binding in _larger(identity) if sized]
+    for nodes, binding in looked_at:
         for points in _several(identity, binding, source):
             for choice in _choices(names, binding, source):
-                if _tied(smooth, [{**point, **choice} for point in points], binding):
+                if _tied(nodes, [{**point, **choice} for point in points], binding):
                     return "a comparison is between equal numbers at more points than a kink has"
     return None
+
+
+def _larger(identity: Identity) -> Iterator[Binding]:
+    """Each dimension by itself from small to large."""
+    for name in identity.names:
+        for size in range(3, _LARGEST + 1):
+            binding = {**dict.fromkeys(identity.names, 2), name: size}
+            if identity.allowed(binding):
+                yield binding
+
+
+def _has_size(node: Node) -> bool:
+    return any(inner.operation == "size" for inner in topological((node,)))
 
 
 def _steps(differences: Sequence[Node]) -> tuple[Node, ...]:
     """The steps and shares that differences depend on."""
     return tuple(node for node in topological(tuple(differences)) if _is_step(node))
+
+
+def _is_of_sizes(node: Node) -> bool:
+    """Whether a difference is a number that depends on sizes, and on nothing else."""
+    leaves = {inner.operation for inner in topological((node,)) if not inner.inputs}
+    return "size" in leaves and not leaves & {"input", "index"}
 
 
 def _is_step(node: Node) -> bool:

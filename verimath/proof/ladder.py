@@ -16,7 +16,6 @@ from typing import Any
 
 from verimath.arithmetic.exact import UndecidedError
 from verimath.claim import AtMost, Derivative, Equal
-from verimath.domain import Domain
 from verimath.errors import NotExpressibleError
 from verimath.formula.core import lowered, partly_defined
 from verimath.formula.graph import Formula, Node, topological
@@ -34,6 +33,7 @@ from verimath.proof.points import Point, given_numbers, rational_number
 from verimath.proof.readings import readings
 from verimath.proof.refute import Witness, refute
 from verimath.proof.sizes import Bounds
+from verimath.proof.states import Supposed, supposed_of_states
 from verimath.report.certificate import InductionCertificate
 from verimath.report.record import Proof, ProofLabel
 from verimath.shapes import Binding
@@ -107,7 +107,7 @@ def climb(prepared: Prepared, bindings: Sequence[Binding], *, seed: int = 0) -> 
                 _climb(replace(identity, left=(a,), right=(b,)), None, bindings, named, seed)
                 for a, b in zip(identity.left, identity.right, strict=True)
             ]
-            found = _inductive(parts, named, _of_states(domain))
+            found = _inductive(parts, named, supposed_of_states(prepared))
         else:
             found = _climb(identity, _derived(prepared), bindings, named, seed)
     except RecursionError:
@@ -245,15 +245,7 @@ def _rewritten(identity: Identity, derived: Derived | None) -> Derivation:
     )
 
 
-def _of_states(domain: Domain) -> tuple[str, ...]:
-    """What the step of an induction supposes of every state, which is the first input."""
-    name, spec = next(iter(domain.inputs.items()))
-    free = spec.kind == "real" and spec.is_free and not spec.exclude_zero
-    anything = free and spec.min_value is spec.max_value is None
-    return () if anything else (f"every state {name} is in {spec}",)
-
-
-def _inductive(parts: Sequence[Proof], named: bool, of_states: tuple[str, ...]) -> Proof:
+def _inductive(parts: Sequence[Proof], named: bool, supposed: Supposed) -> Proof:
     """A start and a step, each for all shapes, are a proof for all depths."""
     found = weakest(parts)
     complete = all(part.label.startswith("all_") or not named for part in parts)
@@ -262,12 +254,14 @@ def _inductive(parts: Sequence[Proof], named: bool, of_states: tuple[str, ...]) 
         return found.model_copy(update={"finding": f"the {where}: {found.finding}"})
     if not complete:
         return found
+    if supposed.problem is not None:
+        return Proof(label="none", finding=supposed.problem)
     base, step = (part.certificate for part in parts)
     return found.model_copy(
         update={
             "label": "all_depths",
             "finding": None,
-            "hypotheses": (*found.hypotheses, *of_states),
+            "hypotheses": (*found.hypotheses, *supposed.hypotheses),
             "certificate": (InductionCertificate(base=base, step=step),),
         }
     )
