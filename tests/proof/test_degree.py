@@ -1,0 +1,151 @@
+"""Degrees: never too low, against rational functions in sympy, and as counted by hand."""
+
+import numpy as np
+import pytest
+from array_api_compat import array_namespace as ns
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from sympy import QQ
+from sympy.polys.fields import field
+
+from verimath.formula.core import lowered
+from verimath.formula.trace import trace
+from verimath.proof.degree import failure_bits, highest_degree
+from verimath.shapes import parse_shape
+
+SIZES = {"n": 3, "d": 2}
+SHAPES = {"x": "n", "y": "n", "A": "n n", "B": "n d"}
+RATIONAL = (
+    *("negate", "scale", "square", "cube", "add", "subtract", "multiply", "divide", "matmul"),
+    *("left matmul", "gram", "transpose", "sum", "column sums", "row sums", "column", "row"),
+    *("flat", "trace", "outer", "tensordot", "flip", "take", "concat", "cumulative sum"),
+)
+
+
+def core(function):
+    shapes = {name: parse_shape(text).expand({}) for name, text in SHAPES.items()}
+    return lowered(trace(function, shapes).outputs)
+
+
+def chances(pairs, *, roots=0, scale=1):
+    """How many of 2^60 points may hide a difference."""
+    return round(2 ** (60 - failure_bits(pairs, SIZES, roots=roots, scale=scale)))
+
+
+@pytest.fixture(scope="module")
+def line():
+    return field("t", QQ)
+
+
+@settings(max_examples=40)
+@given(data=st.data(), seed=st.integers(0, 2**16))
+def test_no_degree_is_too_low(programs, line, data, seed):
+    """Along a line, inputs are a + b t; what comes out has at most the degrees in t."""
+    program = data.draw(programs(longest=5, only=RATIONAL, smallest=1))
+    assume(all(name in RATIONAL for name, _, _ in program.steps))
+    numbers, (_, t) = np.random.default_rng(seed), line
+    inputs = []
+    for shape in program.shapes.values():
+        cells = np.empty([size.at(program.binding) for size in shape], dtype=object)
+        for place in np.ndindex(*cells.shape):
+            a, b = (int(k) for k in numbers.integers(-9, 10, 2))
+            cells[place] = a + b * t
+        inputs.append(cells)
+    try:
+        found = np.asarray(program(*inputs), dtype=object)
+    except ZeroDivisionError:
+        assume(False)
+    (node,) = lowered(program.formula.outputs)
+    both = round(2 ** (60 - failure_bits([(node, node)], program.binding, roots=0, scale=1)))
+    for value in found.ravel():
+        above, below = (max(0, part.degree()) for part in (value.numer, value.denom))
+        assert above + below <= both
+        assert max(above, below) <= highest_degree([node], program.binding)
+
+
+def product(x):
+    return ns(x).prod(x)
+
+
+# At n = 3: degrees of numerator and denominator in inputs and unknowns; and how many arguments of
+# functions and powers have to be told apart, and the largest degrees of these together.
+COUNTED = {
+    "an input": (lambda x, y, A, B: x, 1, 0, 0, 0),
+    "a sum": (lambda x, y, A, B: x + y, 1, 0, 0, 0),
+    "a product": (lambda x, y, A, B: x * y, 2, 0, 0, 0),
+    "a quotient": (lambda x, y, A, B: x / (y * y), 1, 2, 0, 0),
+    "a quotient of quotients": (lambda x, y, A, B: (x / y) / (y / (x * y)), 3, 2, 0, 0),
+    "a sum of quotients": (lambda x, y, A, B: x * x * x / y + 1 / (x * x), 5, 3, 0, 0),
+    "a power": (lambda x, y, A, B: (x / (y * y)) ** 3, 3, 6, 3, 3),
+    "a negative power": (lambda x, y, A, B: (x / (y * y)) ** -3, 6, 3, 3, 3),
+    "a root, of higher degree": (lambda x, y, A, B: (x / (y * y)) ** 1.5, 2, 4, 3, 3),
+    "one over a root": (lambda x, y, A, B: (x / (y * y)) ** -0.5, 2, 1, 3, 3),
+    "a root and a power": (lambda x, y, A, B: (x * y) ** 0.5 * A**2, 4, 0, 12, 2),
+    "three quotients": (lambda x, y, A, B: ns(x).sum(x / y), 3, 3, 0, 0),
+    "a scalar product": (lambda x, y, A, B: x @ y, 2, 0, 0, 0),
+    "sums of columns": (lambda x, y, A, B: ns(x).sum(B / B, axis=1), 2, 2, 0, 0),
+    "a matrix product of quotients": (lambda x, y, A, B: A @ (A / A), 4, 3, 0, 0),
+    "running sums": (lambda x, y, A, B: ns(x).cumulative_sum(x / y), 3, 3, 0, 0),
+    "a product along an axis": (lambda x, y, A, B: ns(x).prod(x / (y * y)), 3, 6, 0, 0),
+    "one along the other": (lambda x, y, A, B: ns(x).prod(B, axis=1), 2, 0, 0, 0),
+    "one after another": (lambda x, y, A, B: ns(x).concat([x / (y * y), x * y * x]), 3, 2, 0, 0),
+    "moved": (lambda x, y, A, B: ns(x).take((A * A).T, ns(x).arange(2), axis=0), 2, 0, 0, 0),
+    # b + H (a - b) of x/y and y, where H(x - y) is an unknown; so is the argument -y
+    "a choice": (lambda x, y, A, B: ns(x).where(x > y, x / y, y), 3, 1, 6, 1),
+    # H(x - y) H(y - 1)
+    "two masks": (lambda x, y, A, B: ns(x).astype((x > y) & (y > 1), x.dtype), 2, 0, 12, 1),
+    # w / sum(w)
+    "shares": (lambda x, y, A, B: ns(x).max(x), 4, 3, 3, 1),
+    # Cramer: three rows of A, and of A and a column
+    "a determinant": (lambda x, y, A, B: ns(A).linalg.det(A), 3, 0, 0, 0),
+    "a system": (lambda x, y, A, B: ns(A).linalg.solve(A, x[:, None]), 4, 3, 0, 0),
+    "a size": (lambda x, y, A, B: x * x.shape[0], 1, 0, 0, 0),
+    "the identity": (lambda x, y, A, B: A * ns(x).eye(x.shape[0]), 1, 0, 0, 0),
+    "pi": (lambda x, y, A, B: x * np.pi, 2, 0, 0, 0),
+}
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_degrees_are_counted(name):
+    formula, above, below, arguments, most = COUNTED[name]
+    (node,) = core(formula)
+    told = 2 * arguments**2 * most
+    assert chances([(node, node)]) == above + below + told
+    assert highest_degree([node], SIZES) >= max(above, below)
+    (size,) = core(lambda x, y, A, B: x.shape[0] * ns(x).ones(()))
+    for pair in ((node, size), (size, node)):
+        # a / b - c / 1: numerators a and b c; literals count as unknowns
+        assert chances([pair, (size, size)]) == max(above, below + 1) + told
+
+
+def test_every_choice_of_signs_is_a_factor():
+    (node,) = core(lambda x, y, A, B: x**3)
+    (other,) = core(lambda x, y, A, B: x)
+    assert chances([(node, other)], roots=0) == 3 + 18
+    assert chances([(node, other)], roots=2) == 4 * 3 + 18
+
+
+@pytest.mark.parametrize(
+    ("formula", "scale", "least"),
+    [
+        (lambda x, y, A, B: ns(x).exp(x), 1, 1),
+        (lambda x, y, A, B: ns(x).exp(5 * x), 1, 5),
+        (lambda x, y, A, B: ns(x).exp(-5 * x), 1, 5),
+        (lambda x, y, A, B: ns(x).exp(x / 3 + 5 * y), 3, 16),
+        (lambda x, y, A, B: ns(x).exp(x / 3 - y * 5), 3, 16),
+        (lambda x, y, A, B: ns(x).exp((2 * x)[:, None] + A), 1, 3),
+        (lambda x, y, A, B: ns(x).exp(ns(x).take(2 * x + y, ns(x).arange(2))), 1, 3),
+        (lambda x, y, A, B: ns(x).cos(4 * x), 1, 8),
+        (lambda x, y, A, B: ns(x).sin(x / 2), 2, 2),
+        (lambda x, y, A, B: ns(x).exp(x + 7), 1, 8),
+    ],
+)
+def test_exponentials_have_the_degree_of_their_exponents(formula, scale, least):
+    """exp(x/3 + 5 y) is u v^15 of unknowns u^3 = exp(x), v^3 = exp(y)."""
+    (node,) = core(formula)
+    (one,) = core(lambda x, y, A, B: ns(x).ones(()))
+    pairs = [(node, one)]
+    # Every root doubles the degree, and nothing else.
+    degree = chances(pairs, roots=1, scale=scale) - chances(pairs, scale=scale)
+    assert least <= degree <= 25 * least
+    assert highest_degree([node], SIZES) >= least / scale
