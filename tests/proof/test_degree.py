@@ -94,7 +94,7 @@ COUNTED = {
     "a choice": (lambda x, y, A, B: ns(x).where(x > y, x / y, y), 3, 1, 6, 1),
     # H(x - y) H(y - 1)
     "two masks": (lambda x, y, A, B: ns(x).astype((x > y) & (y > 1), x.dtype), 2, 0, 12, 1),
-    # w / sum(w)
+    # weights over their sum
     "shares": (lambda x, y, A, B: ns(x).max(x), 4, 3, 3, 1),
     # Cramer: three rows of A, and of A and a column
     "a determinant": (lambda x, y, A, B: ns(A).linalg.det(A), 3, 0, 0, 0),
