@@ -7,10 +7,11 @@ has such identities. A bound that is too large costs time.
 import pytest
 from array_api_compat import array_namespace as ns
 
+from verimath.formula import operations as op
 from verimath.formula.core import lowered
 from verimath.formula.trace import trace
 from verimath.proof.sizes import Bounds, NoBoundError, bounds
-from verimath.shapes import Size, parse_shape
+from verimath.shapes import ONE, Size, parse_shape
 
 VECTORS = {"x": "n", "y": "n", "z": "n"}
 
@@ -78,7 +79,19 @@ SUMS = {
     "a maximum": (lambda x, y, z: ns(x).max(x), 1, 1),
     "a maximum and a sum": (lambda x, y, z: ns(x).max(x) + total(y), 2, 2),
     "a product of maxima": (lambda x, y, z: ns(x).max(x) * ns(x).max(y), 2, 2),
+    "maxima of two arrays": (lambda x, y, z: ns(x).max(x) + ns(x).max(y), 2, 2),
+    "a negative power of a quotient": (lambda x, y, z: (total(x) / total(y) ** 2) ** -3, 6, 6),
+    "roots under fractions": (
+        lambda x, y, z: (total(x) + 1) ** -0.5 + (total(y) + 1) ** -0.5,
+        1,
+        1,
+    ),
     "a choice": (lambda x, y, z: ns(x).where(total(x) > 0, total(y), total(z) ** 2), 2, 2),
+    "the other choice": (
+        lambda x, y, z: ns(x).where(total(x) > 0, total(z) ** 2, total(y)),
+        2,
+        2,
+    ),
     "a product of masks": (
         lambda x, y, z: ns(x).sum(ns(x).astype((x > 0) & ~(y > 0) | (x > y), x.dtype)),
         1,
@@ -102,7 +115,8 @@ SUMS = {
         5,
         5,
     ),
-    "one over its third power": (
+    "thrice": (lambda x, y, z: (total(x) / total(y) ** 3) ** -1.5, 9, 9),
+    "thrice, and sums": (
         lambda x, y, z: (total(x) / total(y) ** 3) ** -1.5 + total(z) ** 4,
         10,
         10,
@@ -189,6 +203,25 @@ MATRICES = {
         0,
         1,
     ),
+    "from a vector": (
+        lambda A: A / rows(A) + (1 / ns(A).sum(A, axis=1))[:, None],
+        2,
+        0,
+        1,
+    ),
+    "a vector for every row": (lambda A: A / rows(A.T)[:, 0] + 1 / rows(A.T)[:, 0], 2, 0, 1),
+    "a product that is a column": (
+        lambda A: 1 / ns(A).reshape(A @ A[:, :], A.shape) + 1 / (A @ A),
+        2,
+        0,
+        1,
+    ),
+    "roots in rows and columns": (
+        lambda A: (rows(A * A) + 1) ** -0.5 + ((rows(A * A) + 1) ** -0.5).T,
+        2,
+        1,
+        1,
+    ),
     "the largest of each row": (lambda A: ns(A).max(A, axis=1) * A[:, :], 2, 1, 1),
     "shares of one row": (lambda A: ns(A).max(A, axis=1) + ns(A).sum(A, axis=1), 1, 2, 2),
     "a denominator of the whole": (lambda A: A @ A / ns(A).sum(A), 2, 1, 2),
@@ -225,10 +258,22 @@ def test_a_sum_over_few_has_the_product_of_their_denominators():
         return total(ns(A).sum(A, axis=0) ** -2)
 
     assert largest(cubes, shapes=shapes) == {"n": 1 + 4}
-    assert largest(cubes, right, shapes=shapes) == {"n": 1 + 6 + 2}
 
-    # The same product of denominators is one.
+    def products(A, x):
+        s = ns(A).sum(A, axis=0)
+        return total(1 / (s * s))
+
+    assert largest(products, shapes=shapes) == {"n": 1 + 4}
+
+    def over_sums(A, x):
+        """sum_j t_j / s_j, with a sum in each numerator"""
+        return total(ns(A).sum(A * A, axis=0) / ns(A).sum(A, axis=0))
+
+    assert largest(over_sums, shapes=shapes) == {"n": 1 + 1 + 2}
+    # Products of other denominators are others.
+    assert largest(lambda A, x: left(A, x) + left(A * A, x), shapes=shapes) == {"n": 1 + 5}
     assert largest(lambda A, x: left(A, x) + left(A, x) ** 2, shapes=shapes) == {"n": 1 + 5}
+    assert largest(cubes, right, shapes=shapes) == {"n": 1 + 6 + 2}
 
     def at_each(A, x):
         """sum_j a_ij / s_j beside 1 / s_j: the product of all s and each by itself differ."""
@@ -242,6 +287,10 @@ def test_one_dimension_after_another():
     """For the first one the other has any size, for the next one the first has its largest."""
     shapes = {"A": "n m", "B": "m k"}
     assert largest(lambda A, B: A @ B, shapes=shapes) == {"n": 1, "k": 1, "m": 2}
+
+    # What is known first is of the dimension with the smallest bound.
+    powers = largest(lambda a, b: total(a) ** 3 * total(b), shapes={"a": "a", "b": "b"})
+    assert list(powers.items()) == [("b", 2), ("a", 4)]
 
     def means(A, B):
         """sum_j 1 / (sum_i a_ij): along m one index, and then m <= 2 denominators along n."""
@@ -262,6 +311,10 @@ def test_what_stands_in_the_way_is_said_of_the_first_dimension():
         largest(both, shapes={"A": "n m"})
 
 
+def positions(x):
+    return ns(x).arange(x.shape[0])
+
+
 # Nothing happens along n here: A is of shape (n, 3), v of n, M of (3, 3).
 ALONG_ANOTHER = {
     "picked": (lambda A, v, M: ns(A).take(A, ns(A).arange(2), axis=1), 0),
@@ -277,6 +330,15 @@ ALONG_ANOTHER = {
     "a determinant": (lambda A, v, M: ns(A).linalg.det(M) * total(v), 1),
     "a factor": (lambda A, v, M: ns(A).linalg.cholesky(M) * total(v), 1),
     "the same position": (lambda A, v, M: ns(A).eye(A.shape[0]) * total(v), 1),
+    "determinants": (lambda A, v, M: ns(A).linalg.det(A[:, :, None] * M), 0),
+    "equal positions": (
+        lambda A, v, M: ns(A).where(positions(A)[:, None] == positions(A), total(v), 0.0),
+        1,
+    ),
+    "turned positions": (
+        lambda A, v, M: ns(A).where(positions(A) == positions(A)[:, None].T, total(v), 0.0),
+        1,
+    ),
     "positions beside": (lambda A, v, M: ns(A).tril(M) * total(v), 1),
 }
 
@@ -312,6 +374,12 @@ REFUSED = {
     "by their positions \\(`convert`\\)": lambda A, B, x, M: (
         x * ns(x).astype(ns(x).arange(x.shape[0]), x.dtype)
     ),
+    "by their positions \\(`reshape`\\)": lambda A, B, x, M: ns(x).where(
+        ns(x).reshape(ns(x).broadcast_to(positions(x)[:, None], B.shape), (3, x.shape[0]))
+        == positions(x),
+        x,
+        2 * x,
+    ),
     "a reshape merges or divides it": lambda A, B, x, M: ns(x).reshape(B, (3, B.shape[0])),
     "sizes are compared": lambda A, B, x, M: ns(x).where(
         ns(x).arange(3) < x.shape[0], M[0, :], M[1, :]
@@ -335,3 +403,93 @@ def test_what_has_no_bound(reason):
     shapes = {"A": "n n", "B": "n 3", "x": "n", "M": "3 3"}
     with pytest.raises(NoBoundError, match=f"along n, .*{reason}"):
         largest(REFUSED[reason], shapes=shapes)
+
+
+# --- where denominators go, node by node: s of shape (4,), of sums along n --------------------
+
+N, S = Size.of("n"), op.sum_(op.input_("S", (Size.of(4), Size.of("n"))), (1,))
+
+
+def over(shape, axis):
+    """An array of a shape, over s along an axis."""
+    sizes = [Size.of(k) for k in shape]
+    s = op.reshape(S, [k if a == axis else ONE for a, k in enumerate(sizes)])
+    return op.divide(op.input_(f"x{shape}", sizes), s)
+
+
+def count(node):
+    (node,) = lowered((node,))
+    return bounds([(node, node)], {"n": 1}).largest["n"] - 1
+
+
+def places(*shape):
+    """Indices, of any shape."""
+    return op.input_("k", [Size.of(k) for k in shape], "integer")
+
+
+MOVED = {
+    "gathered before it": lambda: (op.gather(over((5, 4, 2), 1), places(3, 3), 0), 2),
+    "gathered behind it": lambda: (op.gather(over((5, 4, 2), 1), places(3, 3), 2), 1),
+    "scattered before it": lambda: (
+        op.scatter(over((3, 3, 4, 2), 2), places(3, 3), 0, Size.of(5)),
+        1,
+    ),
+    "scattered behind it": lambda: (
+        op.scatter(over((2, 4, 3, 3), 1), places(3, 3), 2, Size.of(5)),
+        1,
+    ),
+    "merged before it": lambda: (_reshaped(over((2, 3, 4, 5), 2), 6, 4, 5), 1),
+    "merged behind it": lambda: (_reshaped(over((5, 4, 2, 3), 1), 5, 4, 6), 1),
+    "divided before it": lambda: (_reshaped(over((6, 4, 5), 1), 2, 3, 4, 5), 2),
+    "with axes of one": lambda: (_reshaped(over((5, 1, 4), 2), 1, 5, 4, 1), 2),
+    "before a sum": lambda: (op.sum_(over((5, 4, 2), 1), (0,)), 0),
+    "before a cumulative sum": lambda: (op.cumulative(over((5, 4), 1), 0), 1),
+}
+
+
+def _reshaped(x, *shape):
+    return op.reshape(x, [Size.of(k) for k in shape])
+
+
+@pytest.mark.parametrize("name", MOVED)
+def test_denominators_are_where_their_axis_went(name):
+    """Beside 1 / s along the axis where they should be nothing is lacking; along others it is."""
+    node, axis = MOVED[name]()
+    assert count(node) == 0
+    shape = [size.at({}) for size in node.shape]
+    for other, size in enumerate(shape):
+        if size == 4:
+            assert count(op.add(node, over(shape, other))) == (0 if other == axis else 1)
+    (apart,) = (op.add(op.reshape(node, [ONE, *node.shape]), over((4, *[1] * len(shape)), 0)),)
+    assert count(apart) == 1
+
+
+def test_products_of_denominators_are_where_their_axis_went():
+    """The product of m elements over s is over s^m, beside which 1 / s lacks m - 1."""
+    for axis, place, m in ((0, 0, 5), (2, 1, 2)):
+        node = op.product(over((5, 4, 2), 1), axis)
+        rest = [size.at({}) for size in node.shape]
+        assert count(op.add(node, over(rest, place))) == m - 1
+
+
+def test_a_divided_axis_varies_along_both():
+    """Four different denominators in a (2, 2) matrix: one number over their product."""
+    turned = op.divide(op.constant(1), _reshaped(S, 2, 2))
+    assert count(op.sum_(turned, (0, 1))) == 3
+    assert count(turned) == 0
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        lambda: op.gather(over((5, 4, 2), 1), places(3), 1),
+        lambda: op.scatter(over((5, 4, 2), 1), places(4), 1, Size.of(7)),
+        lambda: op.scatter(over((5, 3, 4), 2), places(3, 4), 1, Size.of(7)),
+        lambda: op.gather(op.input_("x", (N, N)), places(3), 1),
+        lambda: op.scatter(op.input_("x", (Size.of(2), N)), op.index(N), 1, Size.of(2)),
+        lambda: op.scatter(op.input_("x", (Size.of(2), Size.of(3))), places(3), 1, N),
+    ],
+)
+def test_what_positions_along_n_or_denominators_pick(node):
+    with pytest.raises(NoBoundError, match="along n, "):
+        count(node())
