@@ -14,6 +14,7 @@ outputs) it can't check.
 """
 
 import argparse
+import subprocess
 import sys
 import time
 import warnings
@@ -35,6 +36,12 @@ from verimath.dtypes import DTYPES
 from verimath.routes import cells
 
 BAD = (Status.WRONG, Status.ERROR)
+SIDES = (
+    ("wrong", True, "wrong, rejected"),
+    ("wrong", False, "wrong, passed"),
+    ("right", True, "right, rejected"),
+    ("right", False, "right, passed"),
+)
 
 
 class Unshrunk(ClaimRun):
@@ -190,6 +197,14 @@ def rows_of(claim_id, dtypes, seed, alone):
     return rows, told, seconds
 
 
+def commit():
+    """The hash of what is run, and whether files differ from it."""
+    git = ["git", "-C", str(Path(__file__).parent)]
+    name = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "verimath", "tests/corpus"])
+    return name.stdout.strip() + (" with changes" if changed.returncode else "")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dtype", default=None)
@@ -213,19 +228,17 @@ def main():
             print(f"{claim_id} {seconds:.0f} s", *told, sep="\n    ", file=sys.stderr, flush=True)
     command = " ".join(["python benchmarks/kill_matrix.py", *sys.argv[1:]])
     print("# Kill matrix\n")
-    print(f"Made by `{command}`; – means that gradcheck can't be asked.\n")
+    made = f"Made at commit {commit()} by `{command}`"
+    print(f"{made}; – means that gradcheck can't be asked.\n")
     print("| | verimath | gradcheck slow | gradcheck fast |\n| --- | --- | --- | --- |")
-    for side, bad, words in (
-        ("wrong", True, "wrong, rejected"),
-        ("wrong", False, "wrong, passed"),
-        ("right", True, "right, rejected"),
-        ("right", False, "right, passed"),
-    ):
+    for side, bad, words in SIDES:
         cells = " | ".join(str(count[side, t, bad]) for t in ("verimath", "slow", "fast"))
         print(f"| {words} | {cells} |")
     print("\n| claim | implementation | is | why | verimath | slow | fast |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     print("\n".join(rows))
+    counts = [f"{words} {count[side, 'verimath', bad]}" for side, bad, words in SIDES]
+    print(f"{made}: {', '.join(counts)}", file=sys.stderr)
 
 
 if __name__ == "__main__":
