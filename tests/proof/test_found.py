@@ -16,6 +16,7 @@ from verimath import (
     given,
     induction,
     labels,
+    masks,
     nonzero,
     positive,
     reals,
@@ -317,3 +318,54 @@ def test_what_an_induction_supposes_of_states_is_printed():
     found = same(lambda L, x: 2 * L, lambda R, x: R + R, reals("n"), reals("n"))
     assert found.label == "all_depths"
     assert found.hypotheses == ()
+
+
+def relu(x):
+    return ns(x).maximum(x, 0)
+
+
+WIDE_KINKS = {
+    "relu": (lambda x, m: relu(x) >= 0, lambda x, m: relu(x) > 0),
+    "clipped": (lambda x, m: ns(x).clip(x, -1, 1) >= 1, lambda x, m: ns(x).clip(x, -1, 1) > 1),
+    "rarely": (lambda x, m: relu(9e5 - x) >= 0, lambda x, m: relu(9e5 - x) > 0),
+    "two": (lambda x, m: relu(x) >= abs(x), lambda x, m: relu(x) > abs(x)),
+    "max along an axis": (
+        lambda x, m: ns(x).max(x, axis=0, keepdims=True) <= x,
+        lambda x, m: ns(x).max(x, axis=0, keepdims=True) < x,
+    ),
+    "a mask": (lambda x, m: number(m, x) > 0, lambda x, m: number(m, x) >= 0),
+    "one of one mask": (
+        lambda x, m: number(m, x) * x > 0,
+        lambda x, m: number(m, x) * x >= 0,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WIDE_KINKS)
+def test_no_half_of_the_points_is_a_kink(name):
+    left, right = WIDE_KINKS[name]
+    found = equal(
+        lambda x, m: number(left(x, m), x),
+        lambda x, m: number(right(x, m), x),
+        x=reals("n"),
+        m=masks("n"),
+    )
+    assert found.label in ("none", "refuted")
+
+
+def test_a_sign_is_no_step_where_it_is_zero():
+    found = equal(
+        lambda x: ns(x).sign(relu(x)), lambda x: 2 * number(relu(x) > 0, x) - 1, x=reals("n")
+    )
+    assert found.label in ("none", "refuted")
+
+
+def test_a_network_of_steps_is_off_its_kinks():
+    found = equal(
+        lambda x, w: number(relu(relu(x) @ w) - 1 > 0, x),
+        lambda x, w: number(relu(w.T @ relu(x)) > 1, x),
+        x=reals("n"),
+        w=reals("n n"),
+    )
+    assert found.label.startswith("all_shapes")
+    assert "off the kinks" in found.hypotheses

@@ -52,15 +52,22 @@ def partly_defined(outputs: Sequence[Node], *, positive: Iterable[str] = ()) -> 
 
 
 def compared(outputs: Sequence[Node]) -> tuple[Node, ...]:
-    """The differences of the real numbers that are compared by size, in core operations."""
+    """What is compared with zero, in core operations: differences, and what has its sign taken.
+
+    Maxima and absolute values aren't among them: they are continuous, so what a step is at a kink
+    doesn't matter to them.
+    """
     core = _Core(frozenset(), ties=True)
     core.all(outputs)
-    pairs = [
-        [core.found[x] for x in node.inputs]
-        for node in list(core.found)
-        if node.operation == "compare" and node.parameter != "equal"
-    ]
-    return tuple(core.subtract(_as_real(b), _as_real(a)) for a, b in pairs if not _are_whole(a, b))
+    found: list[Node] = []
+    for node in list(core.found):
+        below = [core.found[x] for x in node.inputs]
+        if node.operation == "compare" and node.parameter != "equal" and not _are_whole(*below):
+            a, b = map(_as_real, below)
+            found.append(core.subtract(b, a))
+        elif node.operation == "function" and node.parameter == "sign":
+            found += below
+    return tuple(dict.fromkeys(found))
 
 
 def _needs_positive(core: "_Core", node: Node) -> bool:
