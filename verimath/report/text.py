@@ -32,6 +32,8 @@ def verdict_text(claim: ClaimRecord, verdict: Verdict) -> str:
             lines.append(_row("elements that differ", differing))
             where = f"{found.output}{_place(found.index)}"
             lines.append(_row("worst", f"{where}: got {found.got!r}, wanted {found.want!r}"))
+            if found.exact is not None:
+                lines.append(_row("to 20 digits", f"{found.exact}, enclosed by balls"))
             bound = f"the rounding bound derived for {verdict.dtype}"
             lines.append(_row("allowed there", f"an error of {found.allowed:.3g}, {bound}"))
             if found.limit is not None:
