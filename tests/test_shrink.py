@@ -3,6 +3,7 @@
 import math
 import zlib
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -339,13 +340,45 @@ def test_simpler_numbers_are_simpler_and_none_comes_twice(x):
 @given(finite)
 def test_what_is_not_whole_has_a_simpler_number_near_it(x):
     found = list(simpler_numbers(x))
-    if abs(x) < 2**50 and not x.is_integer():
-        assert {float(np.trunc(x)), float(np.rint(x))} <= {*found, -0.0}
-        assert math.copysign(math.ceil(abs(x)), x) in found
-    if x < 0:
-        assert -x in found
-    if 2 < abs(x) <= 32:
-        assert x - math.copysign(1, x) in found
+    rounder = [abs(x), np.trunc(x / 2), np.trunc(x), np.rint(x), 0.5]
+    if abs(x) < 2.0**50:
+        rounder += [np.rint(8 * x) / 8, math.copysign(math.ceil(abs(x)), x)]
+    if 0 < abs(x) <= 32:
+        rounder.append(x - math.copysign(1, x))
+    for number in map(float, rounder):
+        assert number in found or complexity(number) >= complexity(x)
+
+
+@pytest.mark.parametrize(
+    ("kept", "least"),
+    [
+        (lambda x: np.all(x == np.rint(x)) and np.all(abs(x) > 2), [3, -4]),
+        (lambda x: np.all(8 * x == np.rint(8 * x)) and np.all(x != np.rint(x)), [3.125, -3.625]),
+        (lambda x: abs(x[0]) == abs(x[1]) and x[0] > 0 > x[1], [1, -1]),
+        (lambda x: x[0] == 1 and x[1] < -1.5, [1, -4]),
+    ],
+)
+def test_numbers_that_have_to_change_together(kept, least):
+    """No element alone may change: all of them are rounded, or become their signs, at once."""
+    domain = Domain(x=reals("2"))
+    first = np.array([3.14159, -3.60001])
+
+    def fails(e):
+        return bool(np.array_equal(e.inputs["x"], first) or kept(e.inputs["x"]))
+
+    start = replace(example_of(domain, {}), inputs={"x": first})
+    found = shrink(start, fails, domain).inputs["x"]
+    assert kept(found)
+    assert np.all(abs(found) <= np.abs(least))
+
+
+@given(finite)
+def test_complexity_counts_binary_digits(x):
+    """An odd number over a power of two has as many digits as that number."""
+    digits, size, minus = complexity(x)
+    assert digits == (0 if x.is_integer() else abs(Fraction(x).numerator).bit_length())
+    assert size == (abs(x) if x.is_integer() else abs(math.frexp(x)[1]))
+    assert minus == (math.copysign(1, x) < 0)
 
 
 @pytest.mark.parametrize("exponent", [-1000, -300, -20, 20, 300, 1000])
