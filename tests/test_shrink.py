@@ -372,6 +372,13 @@ def test_numbers_that_have_to_change_together(kept, least):
     assert np.all(abs(found) <= np.abs(least))
 
 
+def test_sums_of_the_largest_numbers():
+    domain = Domain(x=reals("3"))
+    start = replace(example_of(domain, {}), inputs={"x": np.full(3, -1.7e308)})
+    found = shrink(start, lambda e: bool(np.all(e.inputs["x"] < -1e300)), domain)
+    assert np.all(found.inputs["x"] > -1.1e301)
+
+
 @given(finite)
 def test_complexity_counts_binary_digits(x):
     """An odd number over a power of two has as many digits as that number."""
