@@ -163,6 +163,19 @@ def gradcheck(case, claim, values, fast):
         return True
 
 
+def asked(wanted, dtypes):
+    """The dtypes of a run that a case is for, or its own ones if the run has none of them."""
+    wanted = (wanted,) if isinstance(wanted, str) else wanted
+    return [dtype for dtype in dtypes if dtype in wanted] or list(wanted)
+
+
+def described(case):
+    """Why a case is wrong, or might seem so, and the dtypes that it is for, if not for all."""
+    dtypes = dict(case.options).get("dtype", ())
+    only = dtypes if isinstance(dtypes, str) else ", ".join(dtypes)
+    return "; ".join(filter(None, (case.mistake or case.bait, only and f"{only} only")))
+
+
 def rows_of(claim_id, dtypes, seed, alone):
     """Every case of one claim: name, whether it is wrong, why, and who rejects it.
 
@@ -176,7 +189,7 @@ def rows_of(claim_id, dtypes, seed, alone):
     rejected, told = {}, []
     for wanted in dict.fromkeys(case.options for case in cases):
         same = [case for case in cases if case.options == wanted]
-        chosen = [dict(wanted)["dtype"]] if wanted else dtypes
+        chosen = asked(dict(wanted).get("dtype", dtypes), dtypes)
         found, stories = ours(claim, same, chosen, seed, alone)
         rejected, told = rejected | found, told + stories
     seconds = time.perf_counter() - start
@@ -185,7 +198,7 @@ def rows_of(claim_id, dtypes, seed, alone):
         (
             case.name,
             "wrong" if case.mistake else "right",
-            case.mistake or case.bait,
+            described(case),
             (
                 rejected[case.name],
                 gradcheck(case, claim, values, fast=False),
