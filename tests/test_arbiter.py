@@ -36,8 +36,14 @@ def wrong_verdicts():
 def test_an_accusation_shows_the_exact_number():
     record, (verdict,) = wrong_verdicts()
     assert verdict.status is Status.WRONG
-    assert float(verdict.counterexample.exact) == verdict.counterexample.want
-    assert "to 20 digits" in verdict_text(record, verdict)
+    found = verdict.counterexample
+    assert float(found.exact) == found.want
+    assert "to 20 digits" not in verdict_text(record, verdict)
+    third = verdict.model_copy(
+        update={"counterexample": found.model_copy(update={"exact": "0.33333333333333333333"})}
+    )
+    row = "  to 20 digits          0.33333333333333333333, enclosed by balls"
+    assert row in verdict_text(record, third).splitlines()
 
 
 def test_nobody_is_accused_by_a_value_that_balls_exclude(monkeypatch):

@@ -106,7 +106,10 @@ def _check_shapes(proof: Proof) -> None:
     parts = [part for part in proof.certificate if isinstance(part, EvaluationCertificate)]
     known = [binding for part in parts for binding in part.bindings]
     for text in proof.shapes if known else ():
-        named = dict(part.partition("=")[::2] for part in text.split() if "=" in part)
+        named: dict[str, str] = {}
+        for part in text.split():
+            name, _, size = part.partition("=")
+            named |= {name: size} if size else {}
         if not any(named == {n: str(size) for n, size in b.items()} for b in known):
             raise RefusedError(f"nothing was looked at for {text[:80]}")
 
