@@ -30,7 +30,8 @@ from verimath.proof.identity import Identity
 from verimath.shapes import Binding
 from verimath.structure import STRUCTURES
 
-POINTS = 4  # at each choice of sizes
+_POINTS = 4  # at each choice of sizes, and
+_MOST_POINTS = 24  # where there are few of them
 _LARGEST_SIZE = 4
 # Points with large numbers, so many that numbers that needn't be equal aren't at all of them.
 _FAR, _TIES = 1000, 6
@@ -69,8 +70,10 @@ def refute(identity: Identity, *, seed: int = 0, also: Binding | None = None) ->
     except NotExpressibleError:
         return None
     source = random.Random(seed)  # noqa: S311  no secret
-    for binding in itertools.chain(_sizes(identity), () if also is None else (also,)):
-        for number in range(POINTS):
+    bindings = [*_sizes(identity), *(() if also is None else (also,))]
+    points = max(_POINTS, _MOST_POINTS // max(len(bindings), 1))
+    for binding in bindings:
+        for number in range(points):
             try:
                 point = _drawn(identity, binding, source, number)
             except NotExpressibleError:
@@ -319,8 +322,10 @@ def _simplified(identity: Identity, outputs: Sequence[Node], found: Witness) -> 
     budget = _SIMPLIFICATIONS
     for name, place, value in _places(identity, found.point):
         for simpler in _simpler(value):
-            if not budget or not _inside(identity.inputs[name], simpler):
-                break
+            if not budget:
+                return found
+            if not _inside(identity.inputs[name], simpler):
+                continue
             budget -= 1
             cells = found.point[name].copy()
             cells[place] = simpler
