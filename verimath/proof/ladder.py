@@ -169,8 +169,8 @@ def _exceeded(identity: Identity, found: Excess, bound: Constant, given: bool) -
 def _derived(prepared: Prepared) -> Derived | None:
     """That the reference is the derivative of the primal formula, where it is one."""
     statement = prepared.claim.statement
-    if not isinstance(statement, Derivative):
-        return None
+    if not isinstance(statement, Derivative) or any(statement.parts()):
+        return None  # what is left of a gradient without a part isn't one
     try:
         primal, *nodes = lowered((*prepared.primal.outputs, *prepared.reference.outputs))
     except NotExpressibleError:
