@@ -524,3 +524,41 @@ def test_a_sum_of_nothing_is_a_number():
         x=reals("n"),
     )
     assert found.label == "refuted"
+
+
+def test_what_exponents_stand_for_is_printed():
+    found = equal(lambda x: (x ** (1 / 3)) ** 3, lambda x: x, x=positive("n"))
+    assert found.hypotheses == ("the exponent 0.3333333333333333 stands for 1/3",)
+
+
+def test_a_proof_is_about_finite_numbers():
+    found = equal(lambda x: x - x, lambda x: ns(x).zeros_like(x), x=reals("n", allow_nan=True))
+    assert found.hypotheses == ("x is finite",)
+
+
+# An inverse is there nowhere, or nowhere but at the smallest size.
+NOWHERE = {
+    "of an odd skew matrix": (lambda A: A - A.T, "3 3"),
+    "of a matrix of rank one": (lambda A: A[:, :1] * A[:1, :], "n n"),
+}
+
+
+@pytest.mark.parametrize("name", NOWHERE)
+def test_nothing_is_proved_of_what_is_defined_nowhere(name):
+    singular, shape = NOWHERE[name]
+    found = equal(
+        lambda A: ns(A).linalg.solve(singular(A), singular(A)),
+        lambda A: ns(A).eye(A.shape[0]),
+        A=reals(shape),
+    )
+    assert found.label == "none"
+    assert "no point was found" in found.finding
+
+
+def test_nothing_is_proved_at_a_shape_without_values():
+    found = equal(
+        lambda x: ns(x).take(x, ns(x).arange(2) - 1),
+        lambda x: ns(x).take(x, ns(x).arange(2) - 1),
+        x=reals("3"),
+    )
+    assert found.label == "none"
