@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from array_api_compat import array_namespace
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 
 from verimath.composites import (
@@ -27,6 +27,14 @@ from verimath.shapes import Size, parse_shape
 
 # How long one example takes depends on who else uses the machine.
 settings.register_profile("verimath", deadline=None)
+# For benchmarks/mutants.py: the same examples every time, and no time spent on shrinking them.
+settings.register_profile(
+    "mutants",
+    deadline=None,
+    derandomize=True,
+    max_examples=50,
+    phases=(Phase.explicit, Phase.generate),
+)
 settings.load_profile("verimath")
 
 INPUTS = {"X": "n d", "v": "d", "u": "n 1", "s": ""}

@@ -1,10 +1,14 @@
 """Every status, every defect, in the order in which they are looked for, in these words."""
 
 import math
+from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from verimath.backends import Fetched
 from verimath.judge import Judgement, judge, judge_bound, judge_stacked, worse
@@ -47,6 +51,114 @@ def came(value, dtype="float64", on_device=True):
 
 def judged(got, want, **options):
     return judge([[came(got, **options)]], [want], dtype="float64")
+
+
+@dataclass(frozen=True)
+class Element:
+    """One number: what came and what was wanted, and how far off it may be."""
+
+    got: float
+    want: float
+    allowed: float
+    envelope: float  # of rearranged evaluations
+    unlimited: float  # of those without an overflow on the way
+
+    @property
+    def judged(self):
+        """As the head of judge.py has it, in rational numbers; None if it isn't compared."""
+        only_overflow = self.unlimited < self.envelope == np.inf
+        if self.allowed == np.inf:
+            return None
+        if not math.isfinite(self.got):
+            return None if only_overflow else "nonfinite"
+        off, known = abs(Fraction(self.got) - Fraction(self.want)), self.envelope < np.inf
+        if off <= self.allowed:
+            return "pass"
+        if off <= (self.unlimited if only_overflow else self.envelope) and (known or only_overflow):
+            return "less_accurate"
+        return "value" if known else "inconclusive"
+
+    @property
+    def ratio(self):
+        if self.judged is None or self.got == self.want:
+            return 0.0
+        off = abs(self.got - self.want) if math.isfinite(self.got) else np.inf
+        return off / self.allowed if self.allowed else np.inf
+
+
+@st.composite
+def elements(draw):
+    want = draw(st.sampled_from([0.0, 1.0, -2.0]))
+    off = draw(st.sampled_from([0.0, 0.0, 0.25, -0.5, 0.75, 3.0, np.inf, -np.inf, np.nan]))
+    allowed = draw(st.sampled_from([0.0, 0.25, 0.5, np.inf]))
+    further = [max(allowed, x) for x in (0.5, 0.75, np.inf)]
+    unlimited = draw(st.sampled_from(further))
+    envelope = draw(st.sampled_from([unlimited, np.inf]))
+    return Element(want + off, want, allowed, envelope, unlimited)
+
+
+def of_elements(arrays):
+    """Results and wants of arrays of shape (count, n) of elements."""
+
+    def all_of(array, name):
+        return np.array([[getattr(e, name) for e in row] for row in array], np.float64)
+
+    def want(array):
+        def widen(largest):
+            return all_of(array, "unlimited" if largest == np.inf else "envelope")
+
+        value, allowed = all_of(array, "want"), all_of(array, "allowed")
+        return Want(value, np.zeros_like(value), allowed, widen, 65504.0)
+
+    return [all_of(array, "got") for array in arrays], [want(array) for array in arrays]
+
+
+RANKS = ["pass", "less_accurate", "inconclusive", "value", "nonfinite"]
+
+
+@given(
+    st.integers(1, 2).flatmap(
+        lambda n: st.lists(
+            st.lists(st.lists(elements(), min_size=n, max_size=n), min_size=2, max_size=2),
+            min_size=1,
+            max_size=2,
+        )
+    ),
+    st.booleans(),
+)
+def test_a_judgement_is_that_of_its_worst_element(arrays, power):
+    """Every element by itself, as the words have it, and nothing else decides.
+
+    A wrong number and one that is none are equally bad.
+    """
+    got, wants = of_elements(arrays)
+    cells = [e for array in arrays for row in array for e in row]
+    compared = [e for e in cells if e.judged is not None]
+    # The first result that is as bad as any is named; an open one is none if another is compared.
+    of_each = [[RANKS.index(e.judged) for row in a for e in row if e.judged] for a in arrays]
+    worst = max(map(max, filter(None, of_each)), default=2, key=lambda rank: min(rank, 3))
+    results = [[came(array[k]) for array in got] for k in range(2)]
+    for found in (
+        judge(results, wants, dtype="float64", power=power),
+        judge_stacked(got, wants, power=power),
+    ):
+        expected = ("wrong", RANKS[worst]) if worst > 2 else (RANKS[worst], None)
+        assert (found.status, found.defect) == expected
+        assert found.elements == len(compared)
+        assert found.worst_ratio == max(e.ratio for e in cells)
+        assert found.floors.size == (sum(e.want != 0 for e in compared) if power else 0)
+        if found.finding is None:
+            assert worst in (0, 2)
+            continue
+        place = found.finding
+        culprit = arrays[place.output][found.example][place.index[0]]
+        assert culprit.judged == RANKS[worst]
+        row = [e.judged for e in arrays[place.output][found.example]]
+        assert place.differing == row.count(RANKS[worst])
+        np.testing.assert_equal(
+            (place.got, place.want, place.allowed, place.limit),
+            (culprit.got, culprit.want, culprit.allowed, culprit.envelope),
+        )
 
 
 def test_within_the_bound_is_a_pass_with_its_power():
@@ -161,6 +273,18 @@ def test_nothing_with_a_finite_bound_is_inconclusive():
     assert result.reason == "no element has a finite error bound: condition number up to 9e+06"
 
 
+def test_the_condition_number_is_the_largest_of_those_that_are_known():
+    """1 for a value that is exact; u |x| errors are one condition number."""
+
+    def reason(value, error):
+        return judged(value, wanting(value, allowed=np.inf, error=error)).reason.split(": ")[1]
+
+    u = 2.0**-53
+    assert reason([1.0], 0.0) == "condition number up to 1e+00"
+    assert reason([2.0, 0.0, -4.0], [600 * u, 1.0, 400 * u]) == "condition number up to 3e+02"
+    assert reason([0.0, 0.0], [1.0, 0.0]) == "condition number infinite"
+
+
 def test_elements_without_a_bound_are_not_counted_and_do_not_hide_others():
     want = wanting([1.0, 2.0], allowed=[np.inf, 1e-3], envelope=[np.inf, 1e-1])
     result = judged([math.nan, 2.0], want)
@@ -198,6 +322,7 @@ def test_a_bound_is_kept_broken_or_too_close_to_tell():
     assert (broken.status, broken.defect) == (WRONG, "value")
     assert broken.finding is not None
     assert (broken.finding.index, broken.finding.got, broken.finding.want) == ((1,), 1.0, 0.75)
+    assert (broken.elements, broken.worst_ratio, broken.reason) == (2, np.inf, None)
     close = bounded([-0.5, 1.0], want, 1.0)
     assert (close.status, close.elements) == (OPEN, 2)
     assert close.reason == "1 element(s) lie too close to the bound to tell"
@@ -227,6 +352,8 @@ def test_the_worse_judgement_wins():
     ranked = [Judgement(Status(name)) for name in names]
     for better, poorer in pairwise(ranked):
         assert worse(better, poorer) is worse(poorer, better) is poorer
+    first = Judgement(Status.WRONG, "shape")
+    assert worse(first, Judgement(Status.WRONG, "value")) is first
 
 
 def test_the_finding_names_its_output():
@@ -285,6 +412,10 @@ def test_floors_are_left_out_on_demand():
     got = [[came(v)] for v in value]
     assert judge(got, [want], dtype="float64", power=False).floors.size == 0
     assert judge(got, [want], dtype="float64").floors.size == 6
+    assert judge_stacked([value], [want]).floors.size == 6
+    bound = {"bound": 9.0, "dtype": "float64"}
+    assert judge_bound(got, [want], **bound, power=False).floors.size == 0
+    assert judge_bound(got, [want], **bound).floors.size == 6
 
 
 def test_what_can_not_be_compared_is_found_in_its_example():

@@ -181,7 +181,7 @@ def sealed(edited: Any) -> Proof:
 def test_every_certificate_of_the_catalogue_holds(proofs: dict[str, Proof]) -> None:
     results = recheck(report_of(proofs))
     kinds = {part.kind for proof in proofs.values() for part in proof.certificate}
-    assert kinds == {"evaluation", "derivation", "counterexample", "bound", "induction"}
+    assert kinds == {"evaluation", "derivation", "counterexample", "excess", "bound", "induction"}
     assert {result.claim: result.reason for result in results if result.holds is False} == {}
     assert sum(result.holds is True for result in results) > 100
 
@@ -556,6 +556,39 @@ def test_a_bound_that_is_lowered_is_exceeded(proofs: dict[str, Proof]) -> None:
     refused(sealed(edited), "larger than the bound")
     part["inputs"][0]["values"] = None
     refused(sealed(edited), "isn't given")
+
+
+def test_equality_of_real_numbers_is_for_points_alone() -> None:
+    proof = verimath.prove(
+        _claim("alone", Equal(_is_the_largest, lambda x: 0 * x + 1), x=reals("2"))
+    )
+    assert [result.holds for result in recheck(report_of({"alone": proof}))] == [True]
+    (part,) = editable(proof)["certificate"]
+    (place,) = (k for k, node in enumerate(part["graph"]) if node["parameter"] == "tie")
+    refused(evaluation(part["graph"], [(place, place)], None, [("x", ("2",))]), "points alone")
+
+
+def _is_the_largest(x: Any) -> Any:
+    return xp(x).astype(x == xp(x).max(x), x.dtype)
+
+
+def test_an_excess_that_is_none_is_refused(proofs: dict[str, Proof]) -> None:
+    for path, value, words in (
+        (("bound",), "28/27", "within the bound"),
+        (("point", 0, "values"), ["0", "1/2"], "within the bound"),
+        (("index",), [0], "within the bound"),
+        (("index",), [2], "no element"),
+        (("output",), 1, "no node 1"),
+        (("nodes",), [9], "no node 9"),
+        (("point",), [], "has no 'e'"),
+    ):
+        edited = editable(proofs["tour-group-jacobi-converges"])
+        (part,) = edited["certificate"]
+        *before, last = path
+        for key in before:
+            part = part[key]
+        part[last] = value
+        refused(sealed(edited), words)
 
 
 def test_both_ends_of_an_induction_are_looked_at(proofs: dict[str, Proof]) -> None:

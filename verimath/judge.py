@@ -172,9 +172,9 @@ def _judge_values(got: Array, want: Want, number: int, *, power: bool) -> Judgem
         off = np.where(decidable, off, 0.0)
         off = np.where(nonfinite, np.inf, off)
         beyond = off > allowed
-        ratio = np.where(off == 0, 0.0, off / np.where(allowed > 0, allowed, 5e-324))
+        ratio = off / np.where(allowed > 0, allowed, 5e-324)
         floors = _floors(want, decidable) if power else _NO_FLOORS
-    worst = float(np.max(ratio, initial=0.0, where=decidable))
+    worst = float(np.max(ratio, initial=0.0))
     compared = (number, got, want.value, allowed)
 
     def outcome(status: Status, defect: Defect | None = None, reason: str | None = None):

@@ -17,6 +17,7 @@ UNIT = THEIRS.gen()
 
 numbers = st.integers(0, P - 1)
 pairs = st.tuples(numbers, st.just(0) | numbers)
+zeros = st.just((0, 0))
 
 
 def ours(cells, shape=()):
@@ -30,8 +31,12 @@ def theirs(pair):
 
 
 def same(mine, other):
-    cells = zip(mine.re.ravel(), mine.with_imaginary().ravel(), strict=True)
-    return [theirs((int(a), int(b))) for a, b in cells] == list(other)
+    """Equal to flint's numbers, and written as residues are: reduced, zeros left out."""
+    imaginary = mine.with_imaginary()
+    assert mine.prime == P
+    assert all(0 <= int(x) < P for part in (mine.re, imaginary) for x in part.ravel())
+    assert (mine.im is None) == (not np.any(imaginary != 0))
+    return [theirs((int(a), int(b))) for a, b in _cells(mine)] == list(other)
 
 
 def test_primes_are_large_different_and_three_modulo_four():
@@ -73,10 +78,13 @@ def test_roots_are_roots_and_there_is_one_for_every_element_of_the_prime_field(a
 
 @given(
     st.integers(1, 4).flatmap(
-        lambda n: st.tuples(st.just(n), st.lists(pairs, min_size=2 * n * n, max_size=2 * n * n))
+        lambda n: st.tuples(
+            st.just(n), st.lists(zeros | pairs, min_size=2 * n * n, max_size=2 * n * n)
+        )
     )
 )
 def test_systems_and_determinants(drawn):
+    """Zeros among them, so that rows have to be swapped."""
     n, cells = drawn
     a, b = ours(cells[: n * n], (n, n)), ours(cells[n * n :], (n, n))
     determinant = _leibniz([theirs(c) for c in cells[: n * n]], n)
@@ -85,8 +93,27 @@ def test_systems_and_determinants(drawn):
         with pytest.raises(DegenerateError, match="singular"):
             gf.solve(a, b)
         return
-    product = gf.bilinear(lambda x, y: x @ y, a, gf.solve(a, b))
-    assert gf.equal(product, b)
+    solution = gf.solve(a, b)
+    product = gf.bilinear(lambda x, y: x @ y, a, solution)
+    assert same(product, [theirs(c) for c in cells[n * n :]])
+    assert same(solution, [theirs((int(a), int(b))) for a, b in _cells(solution)])
+
+
+@given(st.lists(pairs, min_size=1, max_size=5), st.integers(0, 4))
+def test_a_real_part_of_a_complex_array_is_real(cells, k):
+    one = cells[k % len(cells)]
+    assert same(ours(cells, (len(cells),)).placed(lambda x: x[k % len(cells)]), [theirs(one)])
+
+
+def _cells(x):
+    return list(zip(x.re.ravel(), x.with_imaginary().ravel(), strict=True))
+
+
+def test_an_imaginary_system_with_a_real_solution():
+    i = Residues(P, np.array([[0]], object), np.array([[1]], object))
+    assert gf.equal(gf.solve(i, i), gf.residues(P, [[1]]))
+    two = gf.bilinear(np.kron, i, gf.residues(P, [[1, 0], [0, 2]]))
+    assert gf.equal(gf.solve(two, two), gf.residues(P, [[1, 0], [0, 1]]))
 
 
 def _leibniz(cells, n):
@@ -118,3 +145,4 @@ def test_equality_sees_one_element_and_one_part():
     assert not gf.equal(a, ours([(1, 2), (2, 4)], (2,)))
     assert not gf.equal(a, ours([(1, 0), (3, 0)], (2,)))
     assert not gf.equal(a, ours([(1, 2)], (1,)))
+    assert not gf.equal(gf.residues(P, [1, 1]), gf.residues(P, [1]))

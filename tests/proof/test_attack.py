@@ -1,5 +1,7 @@
 """Attack: what is proved of random formulas and their siblings holds at larger sizes, in balls."""
 
+import random
+
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -42,7 +44,7 @@ def attack(program, number, seed):
     if not (known.equal or rewritten):
         return False
     outputs = refuting.lowered((*identity.left, *identity.right))
-    source = refuting.random.Random(seed)
+    source = random.Random(seed)
     for binding in LARGE:
         for attempt in range(2):
             point = drawn_point(identity, binding, source, attempt)
@@ -62,7 +64,7 @@ def attack_at_sizes(program, number, seed):
     if not at_sizes(identity, [binding], seed=seed).equal:
         return
     outputs = refuting.lowered((*identity.left, *identity.right))
-    source = refuting.random.Random(seed)
+    source = random.Random(seed)
     for attempt in range(4):
         point = drawn_point(identity, binding, source, attempt)
         found = refuting._difference(outputs, point, binding)

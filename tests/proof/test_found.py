@@ -371,6 +371,17 @@ def test_a_network_of_steps_is_off_its_kinks():
     assert "off the kinks" in found.hypotheses
 
 
+def test_what_compares_by_equality_is_refuted_where_nothing_is_equal():
+    found = equal(lambda x: number(x == ns(x).max(x), x), lambda x: 0 * x + 1, x=reals("n", 0, 5))
+    assert found.label == "refuted"
+
+
+def test_a_point_at_which_another_element_is_nothing_is_no_counterexample():
+    found = equal(lambda x: 1 / x + x, lambda x: 1 / x + 2 * x, x=reals("2", 0, 1))
+    assert found.label == "refuted"
+    assert " 0" not in found.finding.split("x = ")[1]
+
+
 def determinant(rows):
     (a, b, c), (d, e, f), (g, h, i) = rows
     return a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)

@@ -42,7 +42,7 @@ class Residues:
     def placed(self, move: Places) -> "Residues":
         """The same elements elsewhere: a reshape, a transposition, a selection."""
         im = None if self.im is None else _array(move(self.im))
-        return Residues(self.prime, _array(move(self.re)), im)
+        return Residues(self.prime, _array(move(self.re)), _unless_zero(im))
 
     def with_imaginary(self) -> Objects:
         """The imaginary part as an array, zeros if there is none."""
@@ -62,10 +62,13 @@ def prime_for(text: str) -> int:
     return candidate
 
 
+def _unless_zero(im: Objects | None) -> Objects | None:
+    return im if im is not None and np.any(im != 0) else None
+
+
 def _reduced(prime: int, re: Any, im: Any = None) -> Residues:
-    if im is not None:
-        im = _array(im % prime)
-    return Residues(prime, _array(re % prime), im if im is not None and np.any(im != 0) else None)
+    im = None if im is None else _array(im % prime)
+    return Residues(prime, _array(re % prime), _unless_zero(im))
 
 
 def residues(prime: int, values: Any) -> Residues:
@@ -163,8 +166,8 @@ def _complex_root(re: int, im: int, prime: int) -> tuple[int, int]:
     norm, beside = _root((re * re + im * im) % prime, prime)
     half = _invert(2, prime)
     for sign in () if beside else (norm, -norm):
-        s, rest = _root((re + sign) * half % prime, prime)
-        if not rest and s:
+        s, _ = _root((re + sign) * half % prime, prime)
+        if s:
             return s, im * _invert(2 * s % prime, prime) % prime
     raise DegenerateError("an element of GF(p^2) without a square root")
 
@@ -179,17 +182,11 @@ def root(a: Residues) -> Residues:
     return _reduced(a.prime, _array(re), _array(im))
 
 
-def is_zero(a: Residues) -> bool:
-    """Whether every element is zero."""
-    return a.im is None and not np.any(a.re != 0)
-
-
 def equal(a: Residues, b: Residues) -> bool:
     """Whether two arrays are equal in every element."""
-    if a.shape != b.shape or (a.im is None) != (b.im is None):
+    if a.shape != b.shape or np.any(a.re != b.re):
         return False
-    same = not np.any(a.re != b.re)
-    return same and (a.im is None or not np.any(a.im != b.im))
+    return not np.any(a.with_imaginary() != b.with_imaginary())
 
 
 # --- matrices -------------------------------------------------------------------------------
@@ -231,16 +228,9 @@ def solve(a: Residues, b: Residues) -> Residues:
     for k in range(n):
         rows = _swapped(rows, k, _pivot(rows, k))
         own = multiply(_row(rows, k), inverse(_column(_row(rows, k), k)))
-        others = _column(rows, k).placed(lambda part, k=k: _without(part, k))
-        rest = add(rows, negative(multiply(others, own)))
+        rest = add(rows, negative(multiply(_column(rows, k), own)))
         rows = _with_row(rest, k, own)
     return rows.placed(lambda part: part[:, n:])
-
-
-def _without(column: Objects, k: int) -> Objects:
-    found = column.copy()
-    found[k, 0] = 0
-    return found
 
 
 def _with_row(rows: Residues, k: int, own: Residues) -> Residues:
@@ -250,7 +240,7 @@ def _with_row(rows: Residues, k: int, own: Residues) -> Residues:
         return Residues(rows.prime, re)
     im = rows.with_imaginary().copy()
     im[k] = own.with_imaginary()[0]
-    return Residues(rows.prime, re, im)
+    return Residues(rows.prime, re, _unless_zero(im))
 
 
 def determinant(a: Residues) -> Residues:
@@ -267,13 +257,7 @@ def determinant(a: Residues) -> Residues:
         own = _row(a, k)
         lead = own.placed(lambda part, k=k: part[0, k])
         found = multiply(found, lead)
+        # The rows above aren't looked at again.
         factors = multiply(_column(a, k), inverse(lead))
-        below = factors.placed(lambda part, k=k: _below(part, k))
-        a = add(a, negative(multiply(below, own)))
-    return found
-
-
-def _below(column: Objects, k: int) -> Objects:
-    found = column.copy()
-    found[: k + 1] = 0
+        a = add(a, negative(multiply(factors, own)))
     return found

@@ -14,10 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from verimath.arithmetic.ball import BALLS, decided
-from verimath.arithmetic.exact import UndecidedError, evaluate
+from verimath.arithmetic.exact import UndecidedError
 from verimath.claim import AtMost, Derivative, Equal
 from verimath.errors import NotExpressibleError
 from verimath.formula.core import lowered, partly_defined
@@ -27,6 +24,7 @@ from verimath.plans import axis_names
 from verimath.prepare import Prepared
 from verimath.proof import certify
 from verimath.proof.certify import Derived
+from verimath.proof.excess import Excess, beyond, exceed
 from verimath.proof.identity import Identity, Known, at_sizes, for_all_sizes
 from verimath.proof.kinks import wide_kink
 from verimath.proof.normal_form import Derived as Derivation
@@ -94,10 +92,9 @@ def small_bindings(prepared: Prepared) -> list[Binding]:
 def climb(prepared: Prepared, bindings: Sequence[Binding], *, seed: int = 0) -> Proof:
     """The highest rung at one choice of ranks; `bindings` are small sizes to look at if it is low.
 
-    A bound (`AtMost`) has no second side: it is decided where all inputs are given.
+    A bound (`AtMost`) has no second side: it is decided where all inputs are given; over drawn ones
+    it can be refuted.
     """
-    if prepared.claimed is None:
-        return _bounded(prepared)
     domain = prepared.claim.domain
     named = bool(domain.names or domain.variadics)  # otherwise the domain is of one shape
     identity = _identity(prepared)
@@ -105,7 +102,9 @@ def climb(prepared: Prepared, bindings: Sequence[Binding], *, seed: int = 0) -> 
     if not named and not bindings:
         return Proof(label="none", finding="undecided: the formulas aren't defined at this shape")
     try:
-        if isinstance(statement, Equal) and statement.by_induction:
+        if prepared.claimed is None:
+            found = _bounded(prepared, seed)
+        elif isinstance(statement, Equal) and statement.by_induction:
             parts = [
                 _climb(replace(identity, left=(a,), right=(b,)), None, bindings, named, seed)
                 for a, b in zip(identity.left, identity.right, strict=True)
@@ -133,38 +132,40 @@ def _identity(prepared: Prepared) -> Identity:
     )
 
 
-def _bounded(prepared: Prepared) -> Proof:
-    """A bound on what given numbers come to; over drawn ones it is only sampled."""
+def _bounded(prepared: Prepared, seed: int) -> Proof:
+    """A bound on what given numbers come to; over drawn ones it can only be refuted."""
     statement, inputs = prepared.claim.statement, prepared.claim.domain.inputs
     assert isinstance(statement, AtMost)  # every other statement has two sides
-    if any(spec.values is None for spec in inputs.values()):
-        return Proof(label="none", finding="a bound over drawn inputs is only sampled")
+    identity = _identity(prepared)
+    given = all(spec.values is not None for spec in inputs.values())
     try:
-        point = {name: given_numbers(spec) for name, spec in inputs.items()}
         bound = Constant(rational_number(float(statement.bound)))
-        outputs = lowered(prepared.reference.outputs)
-        beyond = decided(lambda: _beyond(outputs, point, bound))
+        nodes = lowered(prepared.reference.outputs)
+        if given:
+            point = {name: given_numbers(spec) for name, spec in inputs.items()}
+            found = beyond(nodes, bound, point, {})
+        else:
+            found = exceed(identity, nodes, bound, seed=seed)
     except (NotExpressibleError, UndecidedError) as error:
         return Proof(label="none", finding=f"undecided: {error}")
+    if found is not None:
+        return _exceeded(identity, found, bound, given)
+    if not given:
+        finding = "undecided: no point beyond the bound was found; over drawn inputs, it is sampled"
+        return Proof(label="none", finding=finding)
     shapes = (binding_text({}),)
-    if beyond is not None:
-        return Proof(label="refuted", shapes=shapes, finding=f"{beyond}, beyond {bound}")
-    certificate = certify.of_bound(_identity(prepared), outputs, bound.factor)
+    certificate = certify.of_bound(identity, nodes, bound.factor)
     return Proof(label="exact_at_shapes", shapes=shapes, certificate=(certificate,))
 
 
-def _beyond(outputs: Sequence[Node], point: Point, bound: Constant) -> str | None:
-    """An element whose magnitude is certainly more than the bound; none certainly is, if None."""
-    balls = {name: BALLS.array(cells) for name, cells in point.items()}
-    limit = BALLS.of_constant(bound)
-    for values in evaluate(outputs, balls, {}, BALLS):
-        for index in np.ndindex(*values.shape):
-            value: Any = values[index]
-            if abs(value) > limit:
-                return f"element {list(index)} is {value.str(12, radius=False)}"
-            if not abs(value) <= limit:
-                raise UndecidedError(f"whether {value} is beyond the bound")
-    return None
+def _exceeded(identity: Identity, found: Excess, bound: Constant, given: bool) -> Proof:
+    at = "" if given else f" at {_point_text(found.binding, found.point)}"
+    return Proof(
+        label="refuted",
+        shapes=(binding_text(found.binding),),
+        finding=f"{_place(found.index)} is {found.value}, beyond {bound}{at}",
+        certificate=(certify.of_excess(identity, found, bound.factor),),
+    )
 
 
 def _derived(prepared: Prepared) -> Derived | None:
@@ -300,19 +301,24 @@ def _evaluated(
 
 
 def _refuted(identity: Identity, witness: Witness, derived: Derived | None) -> Proof:
-    place = f"element {list(witness.index)}" if witness.index else "the value"
-    values = ", ".join(
-        f"{name} = {_cells(cells.tolist())}" for name, cells in witness.point.items()
-    )
-    at = f" at {binding_text(witness.binding)}" if witness.binding else ""
+    sides = f"{witness.left} on one side and {witness.right} on the other"
+    where = _point_text(witness.binding, witness.point)
     return Proof(
         label="refuted",
         shapes=(binding_text(witness.binding),),
-        finding=(
-            f"{place} is {witness.left} on one side and {witness.right} on the other{at}, {values}"
-        ),
+        finding=f"{_place(witness.index)} is {sides} at {where}",
         certificate=(certify.of_witness(identity, witness, derived),),
     )
+
+
+def _place(index: Sequence[int]) -> str:
+    return f"element {list(index)}" if index else "the value"
+
+
+def _point_text(binding: Binding, point: Point) -> str:
+    """Sizes and numbers of a point: n=2, x = [1, 0]."""
+    values = [f"{name} = {_cells(cells.tolist())}" for name, cells in point.items()]
+    return ", ".join(([binding_text(binding)] if binding else []) + values)
 
 
 def _cells(value: object) -> str:

@@ -1,11 +1,15 @@
-"""Points of a domain in small rational numbers, at small sizes: where a claim may be refuted."""
+"""Points of a domain in small rational numbers, at small sizes: where a claim may be refuted.
+
+Sizes and numbers are tried from small to large, and what is found is made simpler as long as it
+stays a counterexample.
+"""
 
 import itertools
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
 from math import prod
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -20,10 +24,53 @@ from verimath.structure import STRUCTURES
 _LARGEST_SIZE = 4
 _LARGEST_SHAPES = 80  # choices of sizes
 _LARGEST_ELEMENTS = 64  # in the inputs
+_POINTS, _ALL_POINTS = 4, 32  # at each choice of sizes at least, and in all
+_SIMPLIFICATIONS = 150  # evaluations
 
 FAR = 1000  # a number of a point whose numbers are hardly ever equal by chance
 
 Point = Mapping[str, Objects]  # arrays of Fraction
+
+
+class Located(Protocol):
+    """What was found at a point."""
+
+    @property
+    def point(self) -> Point:
+        """The inputs, by name."""
+        ...
+
+    @property
+    def binding(self) -> Binding:
+        """The sizes."""
+        ...
+
+
+Found = TypeVar("Found", bound=Located)
+Question = Callable[[Point, Binding], Found | None]
+
+
+def certain(
+    identity: Identity, question: Question[Found], *, seed: int = 0, also: Binding | None = None
+) -> Found | None:
+    """What a question finds at some small point, as simple as it gets; None if it finds nothing.
+
+    `also` is a choice of sizes to look at besides the small ones.
+    """
+    source = random.Random(seed)  # noqa: S311  no secret
+    sizes = [*small_sizes(identity), *(() if also is None else (also,))]
+    for binding in sizes:
+        for number in range(max(_POINTS, _ALL_POINTS // len(sizes))):
+            try:
+                point = drawn_point(identity, binding, source, number)
+            except NotExpressibleError:
+                return None
+            if point is None:
+                break
+            found = question(point, binding)
+            if found is not None:
+                return _simplified(identity, question, found)
+    return None
 
 
 def small_sizes(identity: Identity) -> Iterator[Binding]:
@@ -136,8 +183,10 @@ def _number(spec: Input, binding: Binding, source: random.Random, number: int) -
     low, high = _limits(spec)
     step = Fraction(source.randint(-spread, spread))
     if low is not None and high is not None:
-        parts = 8 if number < FAR else 997
-        found = low + (high - low) * Fraction(source.randint(1, parts - 1), parts)
+        at_ends = number == _POINTS - 1 and not (spec.exclude_min and spec.exclude_max)
+        parts = 1 if at_ends else 8 if number < FAR else 997
+        first, last = int(spec.exclude_min), parts - int(spec.exclude_max)
+        found = low + (high - low) * Fraction(source.randint(first, last), parts)
         value = Fraction(round(found)) if whole else found
     elif low is not None:
         value = low + abs(step) + (1 if spec.exclude_min else 0)
@@ -158,3 +207,41 @@ def is_inside(spec: Input, value: Fraction) -> bool:
     above = low is None or value > low or (value == low and not spec.exclude_min)
     below = high is None or value < high or (value == high and not spec.exclude_max)
     return above and below and not (spec.exclude_zero and value == 0)
+
+
+# --- simpler --------------------------------------------------------------------------------
+
+
+def _simplified(identity: Identity, question: Question[Found], found: Found) -> Found:
+    """The same with as many zeros and ones as it can have."""
+    budget = _SIMPLIFICATIONS
+    for name, place, value in _places(identity, found.point):
+        for simpler in _simpler(value):
+            if not budget:
+                return found
+            if not is_inside(identity.inputs[name], simpler):
+                continue
+            budget -= 1
+            cells = found.point[name].copy()
+            cells[place] = simpler
+            better = question({**found.point, name: cells}, found.binding)
+            if better is not None:
+                found = better
+                break
+    return found
+
+
+def _places(identity: Identity, point: Point) -> Iterable[tuple[str, tuple[int, ...], Fraction]]:
+    """Elements that may be changed one by one: those of inputs without structure."""
+    for name, spec in identity.inputs.items():
+        if spec.is_free and spec.kind == "real":
+            cells: Any = point[name]
+            for place in np.ndindex(*cells.shape):
+                yield name, place, cells[place]
+
+
+def _simpler(value: Fraction) -> Iterable[Fraction]:
+    for candidate in (Fraction(0), Fraction(1), Fraction(-1), Fraction(round(value))):
+        if candidate == value:
+            return
+        yield candidate

@@ -1,16 +1,11 @@
 """Counterexamples: a point of the domain, in small rational numbers, where balls exclude equality.
 
-The two sides are enclosed in balls; a difference whose ball doesn't contain zero is certain. Sizes
-and numbers are tried from small to large, and what is found is made simpler as long as it stays a
-counterexample.
+The two sides are enclosed in balls; a difference whose ball doesn't contain zero is certain.
 """
 
-import itertools
-import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, ROUND_FLOOR, Context, Decimal
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -23,11 +18,9 @@ from verimath.formula.core import lowered
 from verimath.formula.graph import Node
 from verimath.proof.degree import highest_degree
 from verimath.proof.identity import Identity
-from verimath.proof.points import Point, drawn_point, is_inside, small_sizes
+from verimath.proof.points import Point, certain
 from verimath.shapes import Binding
 
-POINTS = 4  # at each choice of sizes
-_SIMPLIFICATIONS = 150  # evaluations
 _LARGEST_DEGREE = 200  # of formulas whose values are shown as fractions
 # Balls this narrow around zero, relative to the values, are taken for zero: no difference was seen.
 _NARROW = 2.0**-160
@@ -54,22 +47,13 @@ def refute(identity: Identity, *, seed: int = 0, also: Binding | None = None) ->
     `also` is a choice of sizes to look at besides the small ones.
     """
     try:
-        outputs = lowered((*identity.left, *identity.right), ties=identity.ties)
+        outputs = lowered((*identity.left, *identity.right), ties=True)
     except NotExpressibleError:
         return None
-    source = random.Random(seed)  # noqa: S311  no secret
-    for binding in itertools.chain(small_sizes(identity), () if also is None else (also,)):
-        for number in range(POINTS):
-            try:
-                point = drawn_point(identity, binding, source, number)
-            except NotExpressibleError:
-                return None
-            if point is None:
-                break
-            found = _difference(outputs, point, binding)
-            if found is not None:
-                return _in_fractions(outputs, _simplified(identity, outputs, found))
-    return None
+    found = certain(
+        identity, lambda point, binding: _difference(outputs, point, binding), seed=seed, also=also
+    )
+    return None if found is None else _in_fractions(outputs, found)
 
 
 # --- what is certain ------------------------------------------------------------------------
@@ -86,13 +70,13 @@ def _difference(outputs: Sequence[Node], point: Point, binding: Binding) -> Witn
 def _enclosed(outputs: Sequence[Node], point: Point, binding: Binding) -> Witness | None:
     balls = {name: BALLS.array(cells) for name, cells in point.items()}
     values = evaluate(outputs, balls, binding, BALLS)
+    if not all(value.is_finite() for array in values for value in array.ravel()):
+        raise UndecidedError("an element that isn't finite")
     count = len(outputs) // 2
     for k, (left, right) in enumerate(zip(values[:count], values[count:], strict=True)):
         for index in np.ndindex(*left.shape):
             one, other = left[index], right[index]
             gap = one - other
-            if not gap.is_finite():
-                raise UndecidedError("an element that isn't finite")
             if not gap.contains(0):
                 pairs = tuple(zip(outputs[:count], outputs[count:], strict=True))
                 shown = _shown(one), _shown(other)
@@ -104,17 +88,23 @@ def _enclosed(outputs: Sequence[Node], point: Point, binding: Binding) -> Witnes
 
 def _in_fractions(outputs: Sequence[Node], found: Witness) -> Witness:
     """The two values as fractions, where they are some of moderate length."""
-    if highest_degree(outputs, found.binding) > _LARGEST_DEGREE:
-        return found
-    rationals = {name: RATIONALS.array(cells) for name, cells in found.point.items()}
+    sides = [outputs[found.output], outputs[len(outputs) // 2 + found.output]]
+    values = as_fractions(sides, found.index, found.point, found.binding)
+    return found if values is None else replace(found, left=values[0], right=values[1])
+
+
+def as_fractions(
+    nodes: Sequence[Node], index: tuple[int, ...], point: Point, binding: Binding
+) -> tuple[str, ...] | None:
+    """The elements of nodes at a place, written as fractions; None if they are none, or long."""
+    if highest_degree(nodes, binding) > _LARGEST_DEGREE:
+        return None
+    rationals = {name: RATIONALS.array(cells) for name, cells in point.items()}
     try:
-        values = evaluate(outputs, rationals, found.binding, RATIONALS)
+        values = evaluate(nodes, rationals, binding, RATIONALS)
     except (UndecidedError, ZeroDivisionError, NotExpressibleError):
-        return found
-    count = len(outputs) // 2
-    left: Any = values[found.output][found.index]
-    right: Any = values[count + found.output][found.index]
-    return replace(found, left=str(left), right=str(right))
+        return None
+    return tuple(str(value[index]) for value in values)
 
 
 def _shown(ball: Any) -> str:
@@ -137,39 +127,3 @@ def _decimal(end: Any, rounding: str) -> str:
     )
     short = Context(prec=8, rounding=rounding, Emax=MAX_EMAX, Emin=MIN_EMIN)
     return str(short.plus(wide.add(near, outward)))
-
-
-# --- simpler --------------------------------------------------------------------------------
-
-
-def _simplified(identity: Identity, outputs: Sequence[Node], found: Witness) -> Witness:
-    """The same counterexample with as many zeros and ones as it can have."""
-    budget = _SIMPLIFICATIONS
-    for name, place, value in _places(identity, found.point):
-        for simpler in _simpler(value):
-            if not budget or not is_inside(identity.inputs[name], simpler):
-                break
-            budget -= 1
-            cells = found.point[name].copy()
-            cells[place] = simpler
-            better = _difference(outputs, {**found.point, name: cells}, found.binding)
-            if better is not None:
-                found = better
-                break
-    return found
-
-
-def _places(identity: Identity, point: Point) -> Iterable[tuple[str, tuple[int, ...], Fraction]]:
-    """Elements that may be changed one by one: those of inputs without structure."""
-    for name, spec in identity.inputs.items():
-        if spec.is_free and spec.kind == "real":
-            cells: Any = point[name]
-            for place in np.ndindex(*cells.shape):
-                yield name, place, cells[place]
-
-
-def _simpler(value: Fraction) -> Iterable[Fraction]:
-    for candidate in (Fraction(0), Fraction(1), Fraction(-1), Fraction(round(value))):
-        if candidate == value:
-            return
-        yield candidate

@@ -302,11 +302,9 @@ class _Counter:
 
     def _reshape(self, node: Node, below: list[_Count]) -> _Count:
         places = _reshaped(node.inputs[0].shape, node.shape)
+        # Other axes that it may have become have sizes such as 2 n, or are as many.
         for axis, size in enumerate(node.inputs[0].shape):
-            if size != ONE and places.get(axis) is None and self.is_own(size):
-                raise NoBoundError("a reshape merges or divides it")
-        for axis, size in enumerate(node.shape):
-            if size != ONE and axis not in places.values() and self.is_own(size):
+            if places.get(axis) is None and self.is_own(size):
                 raise NoBoundError("a reshape merges or divides it")
         return below[0].moved(places.get)
 

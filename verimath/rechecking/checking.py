@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from verimath.errors import UsageError
-from verimath.rechecking.bound import check_bound
+from verimath.rechecking.bound import check_bound, check_excess
 from verimath.rechecking.counterexample import check_counterexample
 from verimath.rechecking.derivation import check_derivation
 from verimath.rechecking.evaluation import check_evaluation
@@ -18,6 +18,7 @@ from verimath.report.certificate import (
     CounterexampleCertificate,
     DerivationCertificate,
     EvaluationCertificate,
+    ExcessCertificate,
     InductionCertificate,
 )
 from verimath.report.record import Proof, Report
@@ -90,14 +91,8 @@ def _proof(proof: Proof) -> str:
         raise RefusedError("there is no certificate")
     if len(parts) > PARTS:
         raise RefusedError(f"not confirmed: {len(parts)} parts; at most {PARTS} are looked at")
-    if proof.label == "refuted":
-        if not any(isinstance(part, CounterexampleCertificate) for part in parts):
-            raise RefusedError("a refutation without a counterexample")
-        allowed: tuple[type, ...] = (CounterexampleCertificate,)
-    else:
-        allowed = _ALLOWED[proof.label]
     everywhere = proof.label not in ("refuted", "exact_at_shapes")
-    found = _all(parts, allowed, everywhere, 0, "")
+    found = _all(parts, _ALLOWED[proof.label], everywhere, 0, "")
     if proof.label == "exact_at_shapes":
         _check_shapes(proof)
     lacking = _needed(parts) - set(proof.hypotheses)
@@ -132,6 +127,7 @@ _ALLOWED: dict[str, tuple[type, ...]] = {
     "exact_at_shapes": (*_PROOFS, BoundCertificate),
     "all_shapes_randomised": _PROOFS,
     "all_shapes_derivation": (DerivationCertificate,),
+    "refuted": (CounterexampleCertificate, ExcessCertificate),
     "all_depths": (InductionCertificate,),
 }
 
@@ -183,5 +179,6 @@ _CHECKS: dict[type, Callable[..., str]] = {
     BoundCertificate: check_bound,
     EvaluationCertificate: check_evaluation,
     CounterexampleCertificate: check_counterexample,
+    ExcessCertificate: check_excess,
     DerivationCertificate: check_derivation,
 }

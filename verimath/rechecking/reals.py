@@ -76,6 +76,14 @@ class Reals(Plain):
 
         return each(of, x)
 
+    def tie(self, x: Any) -> Any:
+        def of(item: Any) -> Any:
+            if item == 0 or item > 0 or item < 0:
+                return flint.fmpq(int(item == 0))
+            raise OutsideError
+
+        return each(of, x)
+
     def above(self, x: Any) -> Any:
         zero = [isinstance(item, flint.fmpq) and item == 0 for item in x.ravel()]
         moved = [item - 1 if on else item for item, on in zip(x.ravel(), zero, strict=True)]

@@ -95,6 +95,24 @@ class CounterexampleCertificate(_Part):
     high: str
 
 
+class ExcessCertificate(_Part):
+    """A point at which one element of a node is larger in magnitude than the bound.
+
+    `output` is the node's place among `nodes`, `value` the element in short.
+    """
+
+    kind: Literal["excess"] = "excess"
+    graph: tuple[NodeRecord, ...]
+    inputs: tuple[InputRecord, ...]
+    nodes: tuple[int, ...]
+    sizes: dict[str, int]
+    point: tuple[PointRecord, ...]
+    output: int
+    index: tuple[int, ...]
+    value: str
+    bound: str
+
+
 class BoundCertificate(_Part):
     """Every element of the nodes, at the given numbers, is at most the bound in magnitude."""
 
@@ -127,6 +145,7 @@ class InductionCertificate(_Part):
 Certificate = Annotated[
     EvaluationCertificate
     | CounterexampleCertificate
+    | ExcessCertificate
     | BoundCertificate
     | DerivationCertificate
     | InductionCertificate,
