@@ -15,6 +15,7 @@ from verimath import (
     distinct,
     given,
     induction,
+    integers,
     labels,
     masks,
     nonzero,
@@ -573,3 +574,62 @@ def test_nothing_is_proved_at_a_shape_without_values():
         x=reals("3"),
     )
     assert found.label == "none"
+
+
+def seventh(strict, x, y):
+    z = ns(x).astype(y, x.dtype)
+    return number(z > 7 if strict else z >= 7, x)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_every_label_is_tried_where_it_is_compared_as_a_real_number(seed):
+    claim = Claim(
+        id="x",
+        title="x",
+        source="x",
+        domain=Domain(x=reals("n"), y=labels("n", classes=10)),
+        statement=Equal(
+            left=lambda x, y: seventh(True, x, y), right=lambda x, y: seventh(False, x, y)
+        ),
+    )
+    assert climbed([prepare(claim, {})], seed=seed).label == "none"
+
+
+def test_whole_numbers_that_are_too_many_are_no_real_numbers():
+    for spec in (integers("n", 0, 1000), integers("n"), labels("n", classes=100)):
+        found = equal(
+            lambda x, y: seventh(True, x, y),
+            lambda x, y: seventh(False, x, y),
+            x=reals("n"),
+            y=spec,
+        )
+        assert found.label == "none"
+        assert "too many to look at" in found.finding
+
+
+def zero_where_defined(x):
+    return ns(x).sqrt(x) - ns(x).sqrt(x)
+
+
+ZERO_IN_DISGUISE = {
+    "a singular matrix": (lambda A: ns(A).linalg.det(A - A.T), "3 3"),
+    "what is defined at some points": (zero_where_defined, "n"),
+}
+
+
+@pytest.mark.parametrize("name", ZERO_IN_DISGUISE)
+def test_zero_in_disguise_is_seen_where_it_is_compared(name):
+    zero, shape = ZERO_IN_DISGUISE[name]
+    found = equal(
+        lambda x: number(zero(x) > 0, x), lambda x: number(zero(x) >= 0, x), x=reals(shape)
+    )
+    assert found.label == "none"
+
+
+def test_functions_that_have_values_at_small_numbers_alone_may_be_compared():
+    found = equal(
+        lambda x: number(ns(x).asin(x) > 0, x),
+        lambda x: number(ns(x).asin(x) >= 0, x),
+        x=reals("n"),
+    )
+    assert found.label.startswith("all_shapes")
