@@ -633,3 +633,34 @@ def test_functions_that_have_values_at_small_numbers_alone_may_be_compared():
         x=reals("n"),
     )
     assert found.label.startswith("all_shapes")
+
+
+TRUE_WHERE_DEFINED = {
+    "a root squared": lambda x: ns(x).sqrt(x) ** 2,
+    "a power of one half squared": lambda x: (x**0.5) ** 2,
+    "exp of log": lambda x: ns(x).exp(ns(x).log(x)),
+    "a reciprocal of reciprocals of a root": lambda x: ((x**-0.5) ** -1) ** 2,
+}
+
+
+@pytest.mark.parametrize("name", TRUE_WHERE_DEFINED)
+def test_points_at_which_something_cancelled_has_no_value_refute_nothing(name):
+    found = equal(TRUE_WHERE_DEFINED[name], lambda x: abs(x), x=reals("n"))
+    assert found.label != "refuted"
+    # There is one where all is defined.
+    assert equal(TRUE_WHERE_DEFINED[name], lambda x: -abs(x), x=reals("n")).label == "refuted"
+
+
+def test_a_slope_is_refuted_where_the_function_is_defined_alone():
+    def slope(sign):
+        return proof(
+            Gradient(
+                of=lambda x: ns(x).sum(ns(x).acosh(x)),
+                wrt="x",
+                equals=lambda x: sign(x) / ns(x).sqrt(x * x - 1),
+            ),
+            x=reals("n"),
+        ).label
+
+    assert slope(lambda x: x / abs(x)) != "refuted"
+    assert slope(lambda x: -x / abs(x)) == "refuted"
