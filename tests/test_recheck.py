@@ -1,5 +1,6 @@
 """`verimath recheck`: true certificates hold, corrupted and false ones don't, hostile ones end."""
 
+import functools
 import json
 import subprocess
 import sys
@@ -107,10 +108,15 @@ OWN = [
 ]
 
 
-@pytest.fixture(scope="module")
-def proofs() -> dict[str, Proof]:
+@functools.cache
+def _proofs() -> dict[str, Proof]:
     claims = [*all_claims().values(), *OWN]
     return {claim.id: verimath.prove(claim) for claim in claims}
+
+
+@pytest.fixture
+def proofs() -> dict[str, Proof]:
+    return dict(_proofs())
 
 
 def report_of(proofs: dict[str, Proof]) -> Report:
