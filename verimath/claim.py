@@ -76,12 +76,14 @@ class Hessian(Derivative):
 class Equal:
     """Formulas `left` and `right` have equal values everywhere on the domain.
 
-    `by_induction` marks what `verimath.induction` makes: two equalities, a start and a step.
+    `by_induction` marks what `verimath.induction` makes: two equalities, a start and a step;
+    `states` are then the start and the step of the state, and the relation.
     """
 
     left: Function
     right: Function
     by_induction: bool = False
+    states: tuple[Function, Function, Function] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from typing import Any
 
 from verimath.claim import Equal, Function
 from verimath.errors import ClaimError, FormulaError
-from verimath.shapes import Size, shape_text
+from verimath.shapes import Size, case_of, shape_text
 
 Recurrence = tuple[Function, Function]
 
@@ -15,7 +15,8 @@ def induction(*, left: Recurrence, right: Recurrence, relation: Function) -> Equ
     `left` is a start and a step, L_0 = start(inputs) and L_{k+1} = step(L_k, inputs); `right` makes
     R_k alike. The domain's first input is R_k, a state that may be anything; the other inputs are
     what starts, steps and the relation take after the state, in their order. A new one may come
-    with every step, as the weights of a layer do.
+    with every step, as the weights of a layer do, unless the relation takes it into account: that
+    one is the same at every step, which a proof names as its hypothesis.
 
     What is stated, checked and proved are the two equalities of an induction:
 
@@ -54,7 +55,7 @@ def induction(*, left: Recurrence, right: Recurrence, relation: Function) -> Equ
         _check_state(state, after, "step")
         return relation(first, *inputs), relation(after, *inputs)
 
-    return Equal(left=of_left, right=of_right, by_induction=True)
+    return Equal(left=of_left, right=of_right, by_induction=True, states=(*right, relation))
 
 
 def _check_state(state: Any, found: Any, what: str) -> None:
@@ -65,13 +66,7 @@ def _check_state(state: Any, found: Any, what: str) -> None:
     if not hasattr(state, "node"):
         return  # an array of numbers, whose shape says nothing of other shapes
     declared, given = _sizes(state), _sizes(found)
-    bound: dict[str, Size] = {}
-    fits = len(declared) == len(given)
-    for wanted, size in zip(declared, given, strict=False):
-        name = str(wanted)
-        own = wanted == Size.of(name) and bound.setdefault(name, size) == size
-        fits = fits and (own or (wanted == size and name not in bound))
-    if not fits:
+    if case_of(declared, given) is None:
         raise FormulaError(
             f"the {what} on the right gives an array of shape {shape_text(given)}, but the state "
             f"is any array of shape {shape_text(declared)} in the domain; give the state a shape "

@@ -64,6 +64,16 @@ class Size:
         """The number of elements along an axis of this size, once the names are bound."""
         return sum(c * prod(binding[name] for name in monomial) for monomial, c in self.terms)
 
+    def substituted(self, sizes: "Mapping[str, Size]") -> "Size":
+        """The size with other sizes in the places of some names."""
+        total = Size(())
+        for names, coefficient in self.terms:
+            term = Size.of(coefficient)
+            for name in names:
+                term = term * sizes.get(name, Size.of(name))
+            total = total + term
+        return total
+
     def __str__(self) -> str:
         if not self.terms:
             return "0"
@@ -102,6 +112,22 @@ def shape_text(shape: Iterable[Size | int]) -> str:
     """A shape as Python writes it, with names in it: (n, 2*d)."""
     sizes = [str(size) for size in shape]
     return f"({sizes[0]},)" if len(sizes) == 1 else f"({', '.join(sizes)})"
+
+
+def case_of(declared: Iterable[Size], given: Iterable[Size]) -> dict[str, Size] | None:
+    """What the names of a declared shape are where it is the given one; None if it never is.
+
+    Names stand for any size, the same one each; those that no axis by itself binds, for themselves.
+    """
+    wanted, found = tuple(declared), tuple(given)
+    if len(wanted) != len(found):
+        return None
+    bound: dict[str, Size] = {}
+    for size, other in zip(wanted, found, strict=True):
+        if size == Size.of(str(size)):
+            bound.setdefault(str(size), other)
+    fits = all(a.substituted(bound) == b for a, b in zip(wanted, found, strict=True))
+    return bound if fits else None
 
 
 @dataclass(frozen=True, slots=True)

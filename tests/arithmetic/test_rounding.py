@@ -9,7 +9,7 @@ import mpmath
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from verimath.arithmetic import bounds, operand
@@ -591,6 +591,38 @@ def test_what_underflows_is_multiplied_by_the_other_factors():
     narrow = bounds_of(formula, inputs, {}).bounds["float64"][0]
     wide = bounds_of(formula, inputs, {}, envelope=True).bounds["float64"][0]
     assert narrow < 2.0**-700 <= wide < 2.0**-560
+
+
+LEAST = 2.0**-24  # of float16
+
+
+@given(st.lists(st.integers(-20, 20), min_size=4, max_size=4))
+@example([-3, 4, 1, 2])
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_a_power_of_two_that_underflows_at_each_summand_is_in_the_envelope(numbers):
+    """A mean of four as a mean of means, or each number halved before it is added."""
+    names = "abcd"
+    total = op.add(*(op.add(*(op.input_(n, ()) for n in pair)) for pair in ("ab", "cd")))
+    for mean in (op.divide(total, op.constant(4)), op.multiply(total, op.constant(0.25))):
+        inputs = {n: np.array([k * LEAST]) for n, k in zip(names, numbers, strict=True)}
+        (wide,) = evaluate(formula_of(mean), inputs, {}, dtypes=("float16",), envelope=True)
+        a, b, c, d = (inputs[n][0].astype(np.float16) for n in names)
+        for got in (
+            (a + b) / 2 / 2 + (c + d) / 2 / 2,
+            a / 2 / 2 + b / 2 / 2 + c / 2 / 2 + d / 2 / 2,
+            a / 4 + b / 4 + c / 4 + d / 4,
+        ):
+            assert got.dtype == np.float16
+            assert abs(float(got) - sum(numbers) * LEAST / 4) <= wide.bounds["float16"][0]
+
+
+def test_a_power_of_two_that_makes_larger_underflows_nowhere():
+    doubled = formula_of(op.multiply(op.constant(2), X))
+    halves = formula_of(op.divide(X, op.constant(0.5)))
+    for formula in (doubled, halves):
+        x = {"x": np.array([4 * LEAST])}
+        (wide,) = evaluate(formula, x, {}, dtypes=("float16",), envelope=True)
+        assert wide.bounds["float16"][0] < LEAST
 
 
 def test_where_factors_in_another_order_overflow_there_is_no_envelope():

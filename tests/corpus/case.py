@@ -24,7 +24,7 @@ class Case:
     `mistake` says in a few words what is wrong, `bait` why somebody might think it wrong (blocked
     sum, other order, half precision, ill-conditioned input, any subgradient, a rewrite).
     `error_class` is what the route declares. `options` are options of `check` that the case needs,
-    such as {"dtype": "float16"}.
+    such as {"dtype": "float16"} where it is right, or wrong, in that dtype alone.
     """
 
     claim: str

@@ -1,5 +1,7 @@
 """Attack: what is proved of random formulas and their siblings holds at larger sizes, in balls."""
 
+import random
+
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -11,6 +13,7 @@ from verimath.formula.mutate import mutate
 from verimath.proof import refute as refuting
 from verimath.proof.identity import Identity, at_sizes, for_all_sizes
 from verimath.proof.normal_form import normalise
+from verimath.proof.points import drawn_point
 
 # What the lemma covers; positions, products and inverses have no bound.
 COVERED = (
@@ -41,10 +44,10 @@ def attack(program, number, seed):
     if not (known.equal or rewritten):
         return False
     outputs = refuting.lowered((*identity.left, *identity.right))
-    source = refuting.random.Random(seed)
+    source = random.Random(seed)
     for binding in LARGE:
         for attempt in range(2):
-            point = refuting._drawn(identity, binding, source, attempt)
+            point = drawn_point(identity, binding, source, attempt)
             found = refuting._difference(outputs, point, binding)
             assert found is None, (name, binding, found)
     return True
@@ -61,9 +64,9 @@ def attack_at_sizes(program, number, seed):
     if not at_sizes(identity, [binding], seed=seed).equal:
         return
     outputs = refuting.lowered((*identity.left, *identity.right))
-    source = refuting.random.Random(seed)
+    source = random.Random(seed)
     for attempt in range(4):
-        point = refuting._drawn(identity, binding, source, attempt)
+        point = drawn_point(identity, binding, source, attempt)
         found = refuting._difference(outputs, point, binding)
         assert found is None, (name, found)
 

@@ -300,7 +300,7 @@ def test_a_bound_over_drawn_numbers_is_refuted_at_an_exact_point():
     )
     record = check(claim, examples=5, backend="numpy").claims[0]
     assert record.proof.label == "refuted"
-    assert record.proof.finding == "element (1,) is 28/27, beyond 1 at x[0]=0, x[1]=1"
+    assert record.proof.finding == "element [1] is 28/27, beyond 1 at x = [0, 1]"
     assert record.outcome == "not_as_expected"
 
 

@@ -16,6 +16,7 @@ from verimath import (
     given,
     induction,
     labels,
+    masks,
     nonzero,
     positive,
     reals,
@@ -317,3 +318,220 @@ def test_what_an_induction_supposes_of_states_is_printed():
     found = same(lambda L, x: 2 * L, lambda R, x: R + R, reals("n"), reals("n"))
     assert found.label == "all_depths"
     assert found.hypotheses == ()
+
+
+def relu(x):
+    return ns(x).maximum(x, 0)
+
+
+WIDE_KINKS = {
+    "relu": (lambda x, m: relu(x) >= 0, lambda x, m: relu(x) > 0),
+    "clipped": (lambda x, m: ns(x).clip(x, -1, 1) >= 1, lambda x, m: ns(x).clip(x, -1, 1) > 1),
+    "rarely": (lambda x, m: relu(9e5 - x) >= 0, lambda x, m: relu(9e5 - x) > 0),
+    "two": (lambda x, m: relu(x) >= abs(x), lambda x, m: relu(x) > abs(x)),
+    "max along an axis": (
+        lambda x, m: ns(x).max(x, axis=0, keepdims=True) <= x,
+        lambda x, m: ns(x).max(x, axis=0, keepdims=True) < x,
+    ),
+    "a mask": (lambda x, m: number(m, x) > 0, lambda x, m: number(m, x) >= 0),
+    "one of one mask": (
+        lambda x, m: number(m, x) * x > 0,
+        lambda x, m: number(m, x) * x >= 0,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WIDE_KINKS)
+def test_no_half_of_the_points_is_a_kink(name):
+    left, right = WIDE_KINKS[name]
+    found = equal(
+        lambda x, m: number(left(x, m), x),
+        lambda x, m: number(right(x, m), x),
+        x=reals("n"),
+        m=masks("n"),
+    )
+    assert found.label in ("none", "refuted")
+
+
+def test_a_sign_is_no_step_where_it_is_zero():
+    found = equal(
+        lambda x: ns(x).sign(relu(x)), lambda x: 2 * number(relu(x) > 0, x) - 1, x=reals("n")
+    )
+    assert found.label in ("none", "refuted")
+
+
+def test_a_network_of_steps_is_off_its_kinks():
+    found = equal(
+        lambda x, w: number(relu(relu(x) @ w) - 1 > 0, x),
+        lambda x, w: number(relu(w.T @ relu(x)) > 1, x),
+        x=reals("n"),
+        w=reals("n n"),
+    )
+    assert found.label.startswith("all_shapes")
+    assert "off the kinks" in found.hypotheses
+
+
+def test_what_compares_by_equality_is_refuted_where_nothing_is_equal():
+    found = equal(lambda x: number(x == ns(x).max(x), x), lambda x: 0 * x + 1, x=reals("n", 0, 5))
+    assert found.label == "refuted"
+
+
+def test_a_point_at_which_another_element_is_nothing_is_no_counterexample():
+    found = equal(lambda x: 1 / x + x, lambda x: 1 / x + 2 * x, x=reals("2", 0, 1))
+    assert found.label == "refuted"
+    assert " 0" not in found.finding.split("x = ")[1]
+
+
+def determinant(rows):
+    (a, b, c), (d, e, f), (g, h, i) = rows
+    return a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
+
+
+def shifted_denominators(c, x):
+    """(p + q n) (1 / (a + n) + 1 / (b + n)) and s + t n: equal at n = 1, 2 and 3 alone.
+
+    Both fractions are elements of 1 / (c + n), which stand at one place behind another array.
+    """
+    xp, n = ns(c), x.shape[0]
+    one, below = xp.ones((1,)), 1 / (c + n)
+    a, b = xp.concat([c, one]), xp.concat([one, c])
+    sums = [1 / (a + k) + 1 / (b + k) for k in (1, 2, 3)]
+    rows = [[total, k * total, -1, -k] for k, total in zip((1, 2, 3), sums, strict=True)]
+    minors = [determinant([[*row[:j], *row[j + 1 :]] for row in rows]) for j in range(4)]
+    p, q, s, t = (minor * (-1) ** j for j, minor in enumerate(minors))
+    second = xp.asarray([0.0, 1.0, 0.0])
+    left = (p + q * n) * (xp.concat([below, one]) + xp.concat([one, below]))
+    return left * second, (s + t * n) * second
+
+
+def test_denominators_that_stand_at_other_places_have_no_bound():
+    found = equal(
+        lambda c, x: shifted_denominators(c, x)[0],
+        lambda c, x: shifted_denominators(c, x)[1],
+        c=reals("2"),
+        x=reals("n"),
+    )
+    assert found.label in ("refuted", "exact_at_shapes")
+
+
+def sized(size, x):
+    return ns(x).asarray(size) + 0 * x
+
+
+BETWEEN_SIZES = {
+    "a size and a literal": lambda x: (
+        number(ns(x).asarray(x.shape[0]) < 4, x) + number(ns(x).asarray(x.shape[0]) > 4, x) + 0 * x
+    ),
+    "with a zero beside it": lambda x: (
+        number(sized(x.shape[0], x) < 4, x) + number(sized(x.shape[0], x) > 4, x)
+    ),
+    "a size in a factor": lambda x: ns(x).sign(x * (x.shape[0] - 7)) ** 2,
+}
+
+
+@pytest.mark.parametrize("name", BETWEEN_SIZES)
+def test_sizes_at_which_every_point_is_a_kink_are_not_left_out(name):
+    found = equal(BETWEEN_SIZES[name], lambda x: ns(x).ones_like(x), x=reals("n"))
+    assert found.label == "none"
+    assert "comparison is between" in found.finding
+
+
+QUOTIENTS = "denominators are not zero"
+CANCELLED = {
+    "the inverse of an inverse": (lambda x: (x**-1) ** -1, lambda x: x),
+    "an inverse to the power zero": (lambda x: (x**-1) ** 0, ns_ones),
+    "the inverse of an inverse square": (lambda x: (x**-2) ** -1, lambda x: x * x),
+}
+
+
+@pytest.mark.parametrize("name", CANCELLED)
+def test_a_denominator_that_cancels_is_printed(name):
+    left, right = CANCELLED[name]
+    assert equal(left, right, x=reals("n")).hypotheses == (QUOTIENTS,)
+
+
+def test_a_slope_is_claimed_where_the_function_is_defined_alone():
+    def slope(of, equals):
+        return proof(Gradient(of=of, wrt="x", equals=equals), x=reals("n"))
+
+    found = slope(lambda x: ns(x).sum(ns(x).acosh(x)), lambda x: 1 / ns(x).sqrt(x * x - 1))
+    assert "acosh is of numbers that it is defined for" in found.hypotheses
+    found = slope(lambda x: ns(x).sum(ns(x).atanh(x)), lambda x: 1 / (1 - x * x))
+    assert "atanh is of numbers that it is defined for" in found.hypotheses
+
+
+def column_sums(X):
+    return ns(X).sum(X, axis=0)
+
+
+def sized_steps(relation):
+    """L_1 is d s, R_1 is n s for the sums s over columns of an n by d matrix."""
+    return proof(
+        induction(
+            left=(column_sums, lambda L, X: L * L.shape[0]),
+            right=(column_sums, lambda R, X: R * X.shape[0]),
+            relation=relation,
+        ),
+        R=reals("n"),
+        X=reals("n d"),
+    )
+
+
+def test_inputs_whose_shapes_the_states_leave_are_new_ones():
+    assert sized_steps(lambda R, X: R).hypotheses == ("a new X comes with every step",)
+    found = sized_steps(lambda R, X: R + 0 * ns(X).sum(X))
+    assert found.label == "none"
+    assert "the relation takes X" in found.finding
+
+
+def test_what_the_relation_takes_is_the_same_at_every_step():
+    # L_k is the sum of k + 1 vectors, which is k + 1 times one of them only if they are the same.
+    found = proof(
+        induction(
+            left=(lambda w: w, lambda L, w: L + w),
+            right=(lambda w: ns(w).ones(()), lambda R, w: R + 1),
+            relation=lambda R, w: R * w,
+        ),
+        R=reals(),
+        w=reals("n"),
+    )
+    assert found.label == "all_depths"
+    assert found.hypotheses == ("w is the same at every step",)
+
+
+def test_sizes_of_a_state_are_bound_together():
+    with pytest.raises(ClaimError, match=r"shape \(2\*n, m\), but the state .* \(2\*n, n\)"):
+        proof(
+            induction(
+                left=(lambda x, y: x, lambda L, x, y: L),
+                right=(lambda x, y: x, lambda R, x, y: R),
+                relation=lambda R, x, y: R,
+            ),
+            R=reals("2*n n"),
+            x=reals("2*n m"),
+            y=reals("n"),
+        )
+
+
+def test_a_determinant_per_matrix_is_a_number():
+    found = equal(
+        lambda x: ns(x).sin(ns(x).linalg.det(x)),
+        lambda x: ns(x).cos(ns(x).linalg.det(x)),
+        x=reals("m n n"),
+    )
+    assert found.label == "refuted"
+    found = equal(
+        lambda x: ns(x).linalg.det(x) ** 2,
+        lambda x: ns(x).linalg.det(ns(x).matmul(x, x)),
+        x=reals("2 3 3"),
+    )
+    assert found.label == "exact_at_shapes"
+
+
+def test_a_sum_of_nothing_is_a_number():
+    found = equal(
+        lambda x: ns(x).sin(ns(x).sum(x[1:])),
+        lambda x: ns(x).cos(ns(x).sum(x[1:])),
+        x=reals("n"),
+    )
+    assert found.label == "refuted"

@@ -31,6 +31,7 @@ from verimath import (
 from verimath.catalogue import all_claims
 from verimath.formula.graph import Formula
 from verimath.formula.mutate import mutate
+from verimath.proof import points
 from verimath.proof import refute as refuting
 from verimath.proof.identity import Identity, for_all_sizes
 from verimath.proof.ladder import combined, weakest
@@ -107,7 +108,7 @@ def test_true_claims_are_never_refuted(monkeypatch):
         return original(*arguments)
 
     monkeypatch.setattr(refuting, "_difference", counted)
-    monkeypatch.setattr(refuting, "_LARGEST_SHAPES", 40)
+    monkeypatch.setattr(points, "_LARGEST_SHAPES", 40)
     for name in TRUE:
         assert refute(TRUE[name](), seed=11) is None, name
     assert count >= 1000
@@ -246,7 +247,15 @@ def test_bounds_over_given_numbers_are_decided():
     assert prove(inside).label == "exact_at_shapes"
     outside = claim(AtMost(of=lambda x: x - 1, bound=0.25), x=given([0.75, 1.5]))
     assert prove(outside).label == "refuted"
-    assert prove(claim(AtMost(of=lambda x: x, bound=1.0), x=reals("n", 0, 1))).label == "none"
+
+
+def test_bounds_over_drawn_numbers_are_refuted_at_an_end_of_the_range():
+    kept = prove(claim(AtMost(of=lambda x: x, bound=1.0), x=reals("n", 0, 1)))
+    assert kept.label == "none"
+    for low, high, bound in ((0, 1, 0.999), (-1, 0, 0.999), (-3, 2, 2.5)):
+        found = prove(claim(AtMost(of=lambda x: x, bound=bound), x=reals("n", low, high)))
+        assert found.label == "refuted"
+        assert f"beyond {Fraction(bound).limit_denominator(1000)} at n=1, x = [" in found.finding
 
 
 def test_induction_needs_start_and_step():

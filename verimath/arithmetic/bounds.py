@@ -136,6 +136,28 @@ def roundings_of(node: Node, binding: Binding) -> int:
             return 0
 
 
+def underflows_of(node: Node, binding: Binding) -> int:
+    """How often what the operation does may underflow, at each of the summands before it.
+
+    As often as it rounds; a power of two that rounds nothing may make a number subnormal all the
+    same, and step by step (x / 2 / 2 for x / 4) that is 1 + 1/2 + 1/4 + ... < 2 times.
+    """
+    match node.operation:
+        case "multiply" if any(is_shift(x) and _factor(x) < 1 for x in node.inputs):
+            return 2
+        case "divide" if is_shift(node.inputs[1]) and _factor(node.inputs[1]) > 1:
+            return 2
+        case _:
+            return roundings_of(node, binding)
+
+
+def _factor(node: Node) -> Fraction:
+    """The size of a literal that a node repeats."""
+    literal = _number(node)
+    assert literal is not None
+    return abs(literal.parameter.factor)
+
+
 def is_shift(node: Node) -> bool:
     """Whether a node repeats one literal that is a power of two."""
     number = _number(node)

@@ -89,7 +89,10 @@ def _einsum(node: Node, x: list[Objects], numbers: Numbers) -> Objects:
     arguments: list[Any] = []
     for operand, indices in zip(x, subscripts.operands, strict=True):
         arguments += [operand, list(indices)]
-    return _array(np.einsum(*arguments, list(subscripts.output)))
+    found = _array(np.einsum(*arguments, list(subscripts.output)))
+    if all(operand.size for operand in x):
+        return found
+    return _each(lambda _: numbers.of_fraction(Fraction(0)), found)  # sums of nothing
 
 
 def _step(x: Objects, numbers: Numbers) -> Objects:
@@ -182,7 +185,7 @@ def _each_matrix(function: Callable[..., Objects], *x: Objects) -> Objects:
     found = {index: function(*(y[index] for y in x)) for index in np.ndindex(*lead)}
     result = np.empty(lead + next(iter(found.values())).shape, dtype=object)
     for index, value in found.items():
-        result[index] = value
+        result[index] = value[()]  # a number, where there is one per matrix
     return result
 
 

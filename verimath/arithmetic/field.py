@@ -667,7 +667,8 @@ def _each_matrix(function: Callable[..., Residues], *x: Residues) -> Residues:
     shape = next(iter(found.values())).shape
     re, im = np.empty(lead + shape, dtype=object), np.empty(lead + shape, dtype=object)
     for index, value in found.items():
-        re[index], im[index] = value.re, value.with_imaginary()
+        # A number, where there is one per matrix.
+        re[index], im[index] = value.re[()], value.with_imaginary()[()]
     return Residues(x[0].prime, re, im if np.any(im != 0) else None)
 
 

@@ -37,6 +37,7 @@ from verimath.arithmetic.bounds import (
     normwise_bound,
     reach,
     roundings_of,
+    underflows_of,
 )
 from verimath.arithmetic.formats import FloatFormat, formats_of
 from verimath.arithmetic.functions import own_float64
@@ -365,7 +366,8 @@ class _Walk:
             # No further than float64 goes: near its largest number nothing else is known of it.
             bound = bound + np.minimum(off, np.maximum(self.own.largest - magnitude - bound, 0.0))
         if node.operation in PRODUCTS:
-            bound = bound + (own + ahead) * format_.underflow * np.minimum(far, self.own.largest)
+            times = underflows_of(node, self.binding) + ahead
+            bound = bound + times * format_.underflow * np.minimum(far, self.own.largest)
         room = _SPARE * far <= format_.largest
         return np.where(room & ~np.isnan(bound), bound, np.inf)
 

@@ -7,6 +7,7 @@ bounds never look here.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -42,25 +43,46 @@ def lowered(
 
 
 def partly_defined(outputs: Sequence[Node], *, positive: Iterable[str] = ()) -> tuple[Node, ...]:
-    """The roots and logarithms of what isn't known to be positive, composites written out.
+    """What isn't defined everywhere, as far as is known, as it was written, composites written out.
 
-    Laws may have done away with them in core operations: sqrt(x)^2 is x, where it is anything.
+    Laws may have done away with it in core operations: sqrt(x)^2 and (x^-1)^-1 are x, where x is
+    anything. The slope of acosh is defined where acosh isn't.
     """
     core = _Core(frozenset(positive), ties=True)
     core.all(outputs)
-    return tuple(node for node in core.found if _needs_positive(core, node))
+    return tuple(node for node in core.found if _has_domain(node) or _needs_positive(core, node))
+
+
+def _has_domain(node: Node) -> bool:
+    """Whether a node is a quotient, a negative power, an inverse function or one of a matrix."""
+    match node.operation:
+        case "divide" | "solve" | "cholesky":
+            return True
+        case "power":
+            return node.parameter < 0 and node.parameter.denominator == 1
+        case "function":
+            return node.parameter in ("asin", "acos", "acosh", "atanh")
+        case _:
+            return False
 
 
 def compared(outputs: Sequence[Node]) -> tuple[Node, ...]:
-    """The differences of the real numbers that are compared by size, in core operations."""
+    """What is compared with zero, in core operations: differences, and what has its sign taken.
+
+    Maxima and absolute values aren't among them: they are continuous, so what a step is at a kink
+    doesn't matter to them.
+    """
     core = _Core(frozenset(), ties=True)
     core.all(outputs)
-    pairs = [
-        [core.found[x] for x in node.inputs]
-        for node in list(core.found)
-        if node.operation == "compare" and node.parameter != "equal"
-    ]
-    return tuple(core.subtract(_as_real(b), _as_real(a)) for a, b in pairs if not _are_whole(a, b))
+    found: list[Node] = []
+    for node in list(core.found):
+        below = [core.found[x] for x in node.inputs]
+        if node.operation == "compare" and node.parameter != "equal" and not _are_whole(*below):
+            a, b = map(_as_real, below)
+            found.append(core.subtract(b, a))
+        elif node.operation == "function" and node.parameter == "sign":
+            found += below
+    return tuple(dict.fromkeys(found))
 
 
 def _needs_positive(core: "_Core", node: Node) -> bool:
@@ -337,7 +359,7 @@ _FUNCTIONS: dict[str, Callable[[_Core, Node], Node]] = {
 def _compare(core: _Core, node: Node, below: list[Node]) -> Node:
     a, b = below
     if _are_whole(a, b):
-        return core.same(node, below)
+        return core.same(node, [_as_whole(core, x) for x in below])
     if node.parameter == "equal" and core.ties:
         d = core.subtract(_as_real(a), _as_real(b))
         return core.share(Node("subgradient", (d,), d.shape, "tie", d.line))
@@ -358,6 +380,14 @@ def _is_whole(x: Node) -> bool:
         return _is_whole(x.inputs[0])
     number = rational(x)
     return x.operation == "size" or (number is not None and number.denominator == 1)
+
+
+def _as_whole(core: _Core, node: Node) -> Node:
+    """A literal or size that is compared with whole numbers: the same number, called an integer."""
+    if node.kind != "real":
+        return node
+    inner = tuple(_as_whole(core, x) for x in node.inputs)
+    return core.share(replace(node, inputs=inner, kind="integer"))
 
 
 def _as_real(node: Node) -> Node:

@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from verimath.domain import Input
 from verimath.formula.graph import Node, topological
 from verimath.formula.literals import Constant, read_literal
+from verimath.proof.excess import Excess
 from verimath.proof.identity import Identity, Known, is_positive
 from verimath.proof.refute import Witness
 from verimath.report.certificate import (
@@ -18,6 +19,7 @@ from verimath.report.certificate import (
     DerivationCertificate,
     DerivativeRecord,
     EvaluationCertificate,
+    ExcessCertificate,
     InputRecord,
     NodeRecord,
     PointRecord,
@@ -77,7 +79,7 @@ def _parameter(node: Node) -> JsonValue:
             return str(given)
         case "cumulative":
             return [int(given[0]), bool(given[1])]
-        case "subgradient" if given != "step":
+        case "subgradient" if given not in ("step", "tie"):
             return ["share", int(given[1])]
         case _:
             return given
@@ -105,6 +107,7 @@ def _inputs(identity: Identity) -> tuple[InputRecord, ...]:
             shape=tuple(str(size) for size in identity.shapes[name]),
             positive=is_positive(spec),
             classes=None if spec.classes is None else str(spec.classes),
+            ignored=spec.ignore_index,
             values=_values(spec),
         )
         for name, spec in identity.inputs.items()
@@ -179,6 +182,22 @@ def of_bound(identity: Identity, nodes: Sequence[Node], bound: Fraction) -> Boun
         graph=graph.records,
         inputs=_inputs(identity),
         nodes=tuple(place for place, _ in graph.pairs),
+        bound=str(bound),
+    )
+
+
+def of_excess(identity: Identity, excess: Excess, bound: Fraction) -> ExcessCertificate:
+    """A point at which an element is certainly beyond a bound."""
+    graph = _Graph([(node, node) for node in excess.nodes], None)
+    return ExcessCertificate(
+        graph=graph.records,
+        inputs=_inputs(identity),
+        nodes=tuple(place for place, _ in graph.pairs),
+        sizes=dict(excess.binding),
+        point=_point(excess.point),
+        output=excess.output,
+        index=excess.index,
+        value=excess.value,
         bound=str(bound),
     )
 

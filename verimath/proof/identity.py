@@ -44,8 +44,7 @@ class Identity:
     """Two sequences of arrays that are claimed to be equal, and what is known of their inputs.
 
     `allowed` says at which sizes the formulas are defined, `primal` whose derivatives they are.
-    Comparisons of real numbers by `==` are taken as they come with `ties`; there are no
-    certificates of that.
+    With `ties`, comparisons of real numbers by `==` are unknowns of their difference.
     """
 
     left: tuple[Node, ...]

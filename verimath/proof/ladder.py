@@ -14,12 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from verimath.arithmetic.ball import BALLS, decided
-from verimath.arithmetic.exact import UndecidedError, evaluate
+from verimath.arithmetic.exact import UndecidedError
 from verimath.claim import AtMost, Derivative, Equal
-from verimath.domain import Domain
 from verimath.errors import NotExpressibleError
 from verimath.formula.core import lowered, partly_defined
 from verimath.formula.graph import Formula, Node, topological
@@ -28,19 +24,16 @@ from verimath.plans import axis_names
 from verimath.prepare import Prepared
 from verimath.proof import certify
 from verimath.proof.certify import Derived
+from verimath.proof.excess import Excess, beyond, exceed
 from verimath.proof.identity import Identity, Known, at_sizes, for_all_sizes
+from verimath.proof.kinks import wide_kink
 from verimath.proof.normal_form import Derived as Derivation
 from verimath.proof.normal_form import normalise
+from verimath.proof.points import Point, given_numbers, rational_number
 from verimath.proof.readings import readings
-from verimath.proof.refute import (
-    Point,
-    Witness,
-    always_tied,
-    given_numbers,
-    rational_number,
-    refute,
-)
+from verimath.proof.refute import Witness, refute
 from verimath.proof.sizes import Bounds
+from verimath.proof.states import Supposed, supposed_of_states
 from verimath.report.certificate import InductionCertificate
 from verimath.report.record import Proof, ProofLabel
 from verimath.shapes import Binding
@@ -69,10 +62,12 @@ def are_equal(prepared: Prepared, one: Formula, other: Formula) -> bool:
     """
     sides = _identity(prepared)
     identity = replace(sides, left=one.outputs, right=other.outputs, ties=True)
+    bindings = small_bindings(prepared)
+    if wide_kink(identity, bindings) is not None:
+        return False
     try:
         if for_all_sizes(identity).equal:
             return True
-        bindings = small_bindings(prepared)
         if bindings and at_sizes(identity, bindings).equal:
             return True
         lowered((*identity.left, *identity.right), ties=True)
@@ -97,21 +92,22 @@ def small_bindings(prepared: Prepared) -> list[Binding]:
 def climb(prepared: Prepared, bindings: Sequence[Binding], *, seed: int = 0) -> Proof:
     """The highest rung at one choice of ranks; `bindings` are small sizes to look at if it is low.
 
-    A bound (`AtMost`) has no second side: it is decided where all inputs are given.
+    A bound (`AtMost`) has no second side: it is decided where all inputs are given; over drawn ones
+    it can be refuted.
     """
-    if prepared.claimed is None:
-        return _bounded(prepared)
     domain = prepared.claim.domain
     named = bool(domain.names or domain.variadics)  # otherwise the domain is of one shape
     identity = _identity(prepared)
     statement = prepared.claim.statement
     try:
-        if isinstance(statement, Equal) and statement.by_induction:
+        if prepared.claimed is None:
+            found = _bounded(prepared, seed)
+        elif isinstance(statement, Equal) and statement.by_induction:
             parts = [
                 _climb(replace(identity, left=(a,), right=(b,)), None, bindings, named, seed)
                 for a, b in zip(identity.left, identity.right, strict=True)
             ]
-            found = _inductive(parts, named, _of_states(domain))
+            found = _inductive(parts, named, supposed_of_states(prepared))
         else:
             found = _climb(identity, _derived(prepared), bindings, named, seed)
     except RecursionError:
@@ -134,38 +130,40 @@ def _identity(prepared: Prepared) -> Identity:
     )
 
 
-def _bounded(prepared: Prepared) -> Proof:
-    """A bound on what given numbers come to; over drawn ones it is only sampled."""
+def _bounded(prepared: Prepared, seed: int) -> Proof:
+    """A bound on what given numbers come to; over drawn ones it can only be refuted."""
     statement, inputs = prepared.claim.statement, prepared.claim.domain.inputs
     assert isinstance(statement, AtMost)  # every other statement has two sides
-    if any(spec.values is None for spec in inputs.values()):
-        return Proof(label="none", finding="a bound over drawn inputs is only sampled")
+    identity = _identity(prepared)
+    given = all(spec.values is not None for spec in inputs.values())
     try:
-        point = {name: given_numbers(spec) for name, spec in inputs.items()}
         bound = Constant(rational_number(float(statement.bound)))
-        outputs = lowered(prepared.reference.outputs)
-        beyond = decided(lambda: _beyond(outputs, point, bound))
+        nodes = lowered(prepared.reference.outputs)
+        if given:
+            point = {name: given_numbers(spec) for name, spec in inputs.items()}
+            found = beyond(nodes, bound, point, {})
+        else:
+            found = exceed(identity, nodes, bound, seed=seed)
     except (NotExpressibleError, UndecidedError) as error:
         return Proof(label="none", finding=f"undecided: {error}")
+    if found is not None:
+        return _exceeded(identity, found, bound, given)
+    if not given:
+        finding = "undecided: no point beyond the bound was found; over drawn inputs, it is sampled"
+        return Proof(label="none", finding=finding)
     shapes = (binding_text({}),)
-    if beyond is not None:
-        return Proof(label="refuted", shapes=shapes, finding=f"{beyond}, beyond {bound}")
-    certificate = certify.of_bound(_identity(prepared), outputs, bound.factor)
+    certificate = certify.of_bound(identity, nodes, bound.factor)
     return Proof(label="exact_at_shapes", shapes=shapes, certificate=(certificate,))
 
 
-def _beyond(outputs: Sequence[Node], point: Point, bound: Constant) -> str | None:
-    """An element whose magnitude is certainly more than the bound; none certainly is, if None."""
-    balls = {name: BALLS.array(cells) for name, cells in point.items()}
-    limit = BALLS.of_constant(bound)
-    for values in evaluate(outputs, balls, {}, BALLS):
-        for index in np.ndindex(*values.shape):
-            value: Any = values[index]
-            if abs(value) > limit:
-                return f"element {list(index)} is {value.str(12, radius=False)}"
-            if not abs(value) <= limit:
-                raise UndecidedError(f"whether {value} is beyond the bound")
-    return None
+def _exceeded(identity: Identity, found: Excess, bound: Constant, given: bool) -> Proof:
+    at = "" if given else f" at {_point_text(found.binding, found.point)}"
+    return Proof(
+        label="refuted",
+        shapes=(binding_text(found.binding),),
+        finding=f"{_place(found.index)} is {found.value}, beyond {bound}{at}",
+        certificate=(certify.of_excess(identity, found, bound.factor),),
+    )
 
 
 def _derived(prepared: Prepared) -> Derived | None:
@@ -197,9 +195,9 @@ def _climb(
         witness = refute(identity, seed=seed, also=everywhere.where)
         if witness is not None:
             return _refuted(identity, witness, derived)
-    if always_tied(identity, bindings, seed=seed):
-        finding = "undecided: a comparison is between equal numbers at every point, always a kink"
-        return Proof(label="none", finding=finding)
+    kink = wide_kink(identity, bindings, seed=seed)
+    if kink is not None:
+        return Proof(label="none", finding=f"undecided: {kink}")
     written = _rewritten(identity, derived)
     if written.proved:
         return _derivation(identity, written, here, derived, named)
@@ -247,15 +245,7 @@ def _rewritten(identity: Identity, derived: Derived | None) -> Derivation:
     )
 
 
-def _of_states(domain: Domain) -> tuple[str, ...]:
-    """What the step of an induction supposes of every state, which is the first input."""
-    name, spec = next(iter(domain.inputs.items()))
-    free = spec.kind == "real" and spec.is_free and not spec.exclude_zero
-    anything = free and spec.min_value is spec.max_value is None
-    return () if anything else (f"every state {name} is in {spec}",)
-
-
-def _inductive(parts: Sequence[Proof], named: bool, of_states: tuple[str, ...]) -> Proof:
+def _inductive(parts: Sequence[Proof], named: bool, supposed: Supposed) -> Proof:
     """A start and a step, each for all shapes, are a proof for all depths."""
     found = weakest(parts)
     complete = all(part.label.startswith("all_") or not named for part in parts)
@@ -264,12 +254,14 @@ def _inductive(parts: Sequence[Proof], named: bool, of_states: tuple[str, ...]) 
         return found.model_copy(update={"finding": f"the {where}: {found.finding}"})
     if not complete:
         return found
+    if supposed.problem is not None:
+        return Proof(label="none", finding=supposed.problem)
     base, step = (part.certificate for part in parts)
     return found.model_copy(
         update={
             "label": "all_depths",
             "finding": None,
-            "hypotheses": (*found.hypotheses, *of_states),
+            "hypotheses": (*found.hypotheses, *supposed.hypotheses),
             "certificate": (InductionCertificate(base=base, step=step),),
         }
     )
@@ -297,19 +289,24 @@ def _evaluated(
 
 
 def _refuted(identity: Identity, witness: Witness, derived: Derived | None) -> Proof:
-    place = f"element {list(witness.index)}" if witness.index else "the value"
-    values = ", ".join(
-        f"{name} = {_cells(cells.tolist())}" for name, cells in witness.point.items()
-    )
-    at = f" at {binding_text(witness.binding)}" if witness.binding else ""
+    sides = f"{witness.left} on one side and {witness.right} on the other"
+    where = _point_text(witness.binding, witness.point)
     return Proof(
         label="refuted",
         shapes=(binding_text(witness.binding),),
-        finding=(
-            f"{place} is {witness.left} on one side and {witness.right} on the other{at}, {values}"
-        ),
+        finding=f"{_place(witness.index)} is {sides} at {where}",
         certificate=(certify.of_witness(identity, witness, derived),),
     )
+
+
+def _place(index: Sequence[int]) -> str:
+    return f"element {list(index)}" if index else "the value"
+
+
+def _point_text(binding: Binding, point: Point) -> str:
+    """Sizes and numbers of a point: n=2, x = [1, 0]."""
+    values = [f"{name} = {_cells(cells.tolist())}" for name, cells in point.items()]
+    return ", ".join(([binding_text(binding)] if binding else []) + values)
 
 
 def _cells(value: object) -> str:

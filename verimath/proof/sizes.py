@@ -344,8 +344,12 @@ class _Counter:
         )
 
     def _concatenate(self, node: Node, below: list[_Count]) -> _Count:
-        if any(self.is_own(x.shape[node.parameter]) for x in node.inputs):
+        axis = node.parameter
+        if any(self.is_own(x.shape[axis]) for x in node.inputs):
             raise NoBoundError("arrays are put one after another along it")
+        # Behind another array, the same denominators stand at other places.
+        if any(axis in d.axes for count in below for d in count.divisors):
+            raise NoBoundError("arrays with different denominators are put one after another")
         return _sum(*below)
 
     def _product(self, node: Node, below: list[_Count]) -> _Count:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from verimath.errors import UsageError
-from verimath.rechecking.bound import check_bound
+from verimath.rechecking.bound import check_bound, check_excess
 from verimath.rechecking.counterexample import check_counterexample
 from verimath.rechecking.derivation import check_derivation
 from verimath.rechecking.evaluation import check_evaluation
@@ -18,6 +18,7 @@ from verimath.report.certificate import (
     CounterexampleCertificate,
     DerivationCertificate,
     EvaluationCertificate,
+    ExcessCertificate,
     InductionCertificate,
 )
 from verimath.report.record import Proof, Report
@@ -90,14 +91,39 @@ def _proof(proof: Proof) -> str:
         raise RefusedError("there is no certificate")
     if len(parts) > PARTS:
         raise RefusedError(f"not confirmed: {len(parts)} parts; at most {PARTS} are looked at")
-    if proof.label == "refuted":
-        if not any(isinstance(part, CounterexampleCertificate) for part in parts):
-            raise RefusedError("a refutation without a counterexample")
-        allowed: tuple[type, ...] = (CounterexampleCertificate,)
-    else:
-        allowed = _ALLOWED[proof.label]
     everywhere = proof.label not in ("refuted", "exact_at_shapes")
-    return _all(parts, allowed, everywhere, 0, "")
+    found = _all(parts, _ALLOWED[proof.label], everywhere, 0, "")
+    if proof.label == "exact_at_shapes":
+        _check_shapes(proof)
+    lacking = _needed(parts) - set(proof.hypotheses)
+    if lacking:
+        raise RefusedError(f"needs what the proof doesn't name: {min(lacking)[:80]}")
+    return found
+
+
+def _check_shapes(proof: Proof) -> None:
+    """Raise RefusedError where the proof names a shape that no part looks at."""
+    parts = [part for part in proof.certificate if isinstance(part, EvaluationCertificate)]
+    known = [binding for part in parts for binding in part.bindings]
+    for text in proof.shapes if known else ():
+        named: dict[str, str] = {}
+        for part in text.split():
+            name, _, size = part.partition("=")
+            named |= {name: size} if size else {}
+        if not any(named == {n: str(size) for n, size in b.items()} for b in known):
+            raise RefusedError(f"nothing was looked at for {text[:80]}")
+
+
+def _needed(parts: Sequence[Certificate], depth: int = 0) -> set[str]:
+    """The hypotheses of derivations."""
+    found: set[str] = set()
+    for part in parts:
+        if isinstance(part, InductionCertificate) and depth <= DEPTH:
+            found |= _needed((*part.base, *part.step), depth + 1)
+        elif isinstance(part, DerivationCertificate) and isinstance(part.steps, dict):
+            sentences = part.steps.get("hypotheses")
+            found |= set(map(str, sentences)) if isinstance(sentences, list) else set()
+    return found
 
 
 _PROOFS = (EvaluationCertificate, DerivationCertificate)
@@ -105,6 +131,7 @@ _ALLOWED: dict[str, tuple[type, ...]] = {
     "exact_at_shapes": (*_PROOFS, BoundCertificate),
     "all_shapes_randomised": _PROOFS,
     "all_shapes_derivation": (DerivationCertificate,),
+    "refuted": (CounterexampleCertificate, ExcessCertificate),
     "all_depths": (InductionCertificate,),
 }
 
@@ -156,5 +183,6 @@ _CHECKS: dict[type, Callable[..., str]] = {
     BoundCertificate: check_bound,
     EvaluationCertificate: check_evaluation,
     CounterexampleCertificate: check_counterexample,
+    ExcessCertificate: check_excess,
     DerivationCertificate: check_derivation,
 }

@@ -13,7 +13,7 @@ from verimath.rechecking.graph import Node, read_graph
 from verimath.rechecking.limits import DIGITS, SIZE, Budget, RefusedError
 from verimath.rechecking.polynomials import fraction, polynomial, value
 from verimath.rechecking.reals import OutsideError, Reals, contains_zero, given, rational
-from verimath.report.certificate import CounterexampleCertificate
+from verimath.report.certificate import CounterexampleCertificate, ExcessCertificate
 
 _BITS = (128, 512, 2048, 8192)
 
@@ -23,8 +23,8 @@ def check_counterexample(part: CounterexampleCertificate) -> str:
 
     Raises RefusedError where the two sides may be equal at the point, or differ by something else.
     """
-    nodes = read_graph(part.graph, part.inputs)
-    inputs = _point(part)
+    nodes = read_graph(part.graph, part.inputs, ties=True)
+    inputs = point_of(part)
     if not 0 <= part.output < len(part.pairs):
         raise RefusedError(f"there is no pair {part.output}")
     first, second = part.pairs[part.output]
@@ -57,7 +57,7 @@ def _holds(
     budget, numbers = Budget(), Reals()
     try:
         values = evaluate(nodes, numbers, part.sizes, inputs, budget, pair)
-        left, right = (_element(values[place], part.index) for place in pair)
+        left, right = (element_of(values[place], part.index) for place in pair)
         if contains_zero(left - right):
             if all(isinstance(side, flint.fmpq) for side in (left, right)):
                 raise RefusedError("the two sides are equal at the point")
@@ -65,7 +65,7 @@ def _holds(
         _within(left - right, ends)
         if part.derivative is None:
             return True
-        true = _true_element(part, nodes, inputs, budget)
+        true = _trueelement_of(part, nodes, inputs, budget)
         if true is None:
             return True
         if contains_zero(true - right):
@@ -79,7 +79,7 @@ def _holds(
     return True
 
 
-def _true_element(
+def _trueelement_of(
     part: CounterexampleCertificate,
     nodes: Sequence[Node],
     inputs: Mapping[str, Any],
@@ -98,7 +98,7 @@ def _true_element(
     row = _basis(own, part.index[:before]) if record.kind == "hessian" else column
     directions = (row, column)
     found = true_derivative(record, nodes, part.sizes, inputs, budget, name, directions, Reals())
-    return _element(found, part.index[:before] if record.kind == "jacobian" else ())
+    return element_of(found, part.index[:before] if record.kind == "jacobian" else ())
 
 
 def _basis(shape: tuple[int, ...], index: tuple[int, ...]) -> Any:
@@ -107,7 +107,8 @@ def _basis(shape: tuple[int, ...], index: tuple[int, ...]) -> Any:
     return out
 
 
-def _element(array: Any, index: tuple[int, ...]) -> Any:
+def element_of(array: Any, index: tuple[int, ...]) -> Any:
+    """One element of an array; raises RefusedError if there is no such one."""
     inside = len(index) == array.ndim and all(
         0 <= place < size for place, size in zip(index, array.shape, strict=True)
     )
@@ -142,7 +143,7 @@ def _shape(sizes: Sequence[str]) -> Any:
     return tuple(polynomial(size) for size in sizes)
 
 
-def _point(part: CounterexampleCertificate) -> dict[str, Any]:
+def point_of(part: CounterexampleCertificate | ExcessCertificate) -> dict[str, Any]:
     """The point's arrays, held against what is known of the inputs."""
     if any(not 1 <= size <= SIZE for size in part.sizes.values()):
         raise RefusedError(f"sizes {part.sizes}; 1 to {SIZE} are looked at")
@@ -165,7 +166,8 @@ def _point(part: CounterexampleCertificate) -> dict[str, Any]:
             raise RefusedError(f"the point's {record.name!r} isn't the given one")
         if record.classes is not None:
             top = value(polynomial(record.classes), part.sizes)
-            if any(number.denominator != 1 or not 0 <= number < top for number in numbers):
+            known = {*range(top), record.ignored}
+            if any(number not in known for number in numbers):
                 raise RefusedError(f"the point's {record.name!r} aren't labels below {top}")
             found[record.name] = objects(shape, [int(number) for number in numbers])
         else:

@@ -66,6 +66,10 @@ class Plain:
         """1 where x > 0, 0 elsewhere."""
         return self.step(x)
 
+    def tie(self, x: Any) -> Any:
+        """1 where x = 0, 0 elsewhere."""
+        raise NotImplementedError
+
     def share(self, x: Any, axis: int) -> Any:
         """1 at the largest element along an axis, 0 elsewhere."""
         raise NotImplementedError
@@ -247,6 +251,9 @@ class Dual(Plain):
 
     def step(self, x: Any) -> Any:
         return self.constant(self.below.step(x.primal))
+
+    def tie(self, x: Any) -> Any:
+        return self.constant(self.below.tie(x.primal))
 
     def share(self, x: Any, axis: int) -> Any:
         return self.constant(self.below.share(x.primal, axis))
@@ -567,6 +574,8 @@ def _subgradient(node: Node, numbers: Plain, shape: Any, sizes: Any, args: Any) 
     x = _lifted(numbers, args[0])
     if node.parameter == "step":
         return numbers.step(x)
+    if node.parameter == "tie":
+        return numbers.tie(x)
     return numbers.share(x, node.parameter[1])
 
 

@@ -54,10 +54,13 @@ class Number:
     root: Any = None
 
 
-def read_graph(records: Sequence[NodeRecord], inputs: Sequence[InputRecord]) -> tuple[Node, ...]:
-    """The nodes of a graph.
+def read_graph(
+    records: Sequence[NodeRecord], inputs: Sequence[InputRecord], *, ties: bool = False
+) -> tuple[Node, ...]:
+    """The nodes of a graph; with `ties`, real numbers may be compared by `==`.
 
-    Raises RefusedError for anything that isn't as docs/certificates.md says.
+    That is for points: no proof takes such a comparison for more than an unknown. Raises
+    RefusedError for anything that isn't as docs/certificates.md says.
     """
     if len(records) > NODES:
         raise RefusedError(f"a graph of {len(records)} nodes; at most {NODES} are looked at")
@@ -68,6 +71,8 @@ def read_graph(records: Sequence[NodeRecord], inputs: Sequence[InputRecord]) -> 
     for place, record in enumerate(records):
         try:
             nodes.append(_node(record, nodes, known))
+            tie = record.operation == "subgradient" and record.parameter == "tie"
+            _need(ties or not tie, "compares by ==, which is for points alone")
         except RefusedError as error:
             raise RefusedError(f"node {place} ({record.operation[:20]}): {error}") from None
     return tuple(nodes)
@@ -238,8 +243,8 @@ def _axis(axis: Any, rank: int) -> int:
 
 def _subgradient(parameter: Any, args: list[Node], shape: Shape) -> Any:
     _need(args[0].shape == shape, "has an input of another shape")
-    if parameter == "step":
-        return "step"
+    if parameter in ("step", "tie"):
+        return parameter
     _need(isinstance(parameter, list) and len(parameter) == 2 and parameter[0] == "share", "what?")
     return ("share", _axis(parameter[1], len(shape)))
 

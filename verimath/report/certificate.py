@@ -27,13 +27,15 @@ class NodeRecord(_Part):
 class InputRecord(_Part):
     """What is known of an input: nothing but its shape, unless the fields say so.
 
-    `classes` is the size below which labels are, `values` the numbers of a given input in C order.
+    `classes` is the size below which labels are, `ignored` one more number that they may be,
+    `values` the numbers of a given input in C order.
     """
 
     name: str
     shape: tuple[str, ...]
     positive: bool = False
     classes: str | None = None
+    ignored: int | None = None
     values: tuple[str, ...] | None = None
 
 
@@ -93,6 +95,24 @@ class CounterexampleCertificate(_Part):
     high: str
 
 
+class ExcessCertificate(_Part):
+    """A point at which one element of a node is larger in magnitude than the bound.
+
+    `output` is the node's place among `nodes`, `value` the element in short.
+    """
+
+    kind: Literal["excess"] = "excess"
+    graph: tuple[NodeRecord, ...]
+    inputs: tuple[InputRecord, ...]
+    nodes: tuple[int, ...]
+    sizes: dict[str, int]
+    point: tuple[PointRecord, ...]
+    output: int
+    index: tuple[int, ...]
+    value: str
+    bound: str
+
+
 class BoundCertificate(_Part):
     """Every element of the nodes, at the given numbers, is at most the bound in magnitude."""
 
@@ -125,6 +145,7 @@ class InductionCertificate(_Part):
 Certificate = Annotated[
     EvaluationCertificate
     | CounterexampleCertificate
+    | ExcessCertificate
     | BoundCertificate
     | DerivationCertificate
     | InductionCertificate,

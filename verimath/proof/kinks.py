@@ -1,0 +1,164 @@
+"""Comparisons between equal numbers: at a kink, or at more points than anyone may leave out.
+
+A proof takes a > b for a step H(a - b), which says nothing of a = b. Nobody misses the points of a
+kink: they have no volume. But relu(x) > 0 compares equal numbers at half of all points, and there
+H is not what `>` says.
+"""
+
+import itertools
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verimath.arithmetic.ball import BALLS
+from verimath.arithmetic.exact import Objects, UndecidedError, evaluate
+from verimath.domain import Input
+from verimath.errors import NotExpressibleError
+from verimath.formula import operations as op
+from verimath.formula.core import compared
+from verimath.formula.graph import Node, topological
+from verimath.proof.identity import Identity
+from verimath.proof.points import FAR, Point, drawn_point
+from verimath.shapes import Binding
+
+_MOST_STEPS = 8  # in what is compared, each doubling the work
+_PATTERNS = 24  # further choices, element by element
+_DRAWS = 6  # of the numbers: what isn't always zero isn't so at all of them
+_LARGEST = 12  # size at which comparisons are looked at that have a size in them
+_CHOICES = 4  # of labels, masks and the like
+_DISCRETE = frozenset(("one-hot", "binary", "signs"))
+
+
+def wide_kink(identity: Identity, bindings: Sequence[Binding], *, seed: int = 0) -> str | None:
+    """Why comparisons by size can't be taken as steps; None if they can.
+
+    Whatever is compared is an analytic function wherever its own steps and masks stay as they are.
+    Such a function is zero everywhere or almost nowhere (Krantz and Parks, *A Primer of Real
+    Analytic Functions*, section 4.1), which a few random points tell apart.
+    """
+    try:
+        differences = compared((*identity.primal, *identity.left, *identity.right))
+    except NotExpressibleError:
+        return None
+    if any(_is_of_sizes(node) for node in differences):
+        return "a comparison is between sizes, which may be equal"
+    steps = _steps(differences)
+    if len(steps) > _MOST_STEPS:
+        return f"a comparison depends on {len(steps)} others; at most {_MOST_STEPS} are tried"
+    smooth, names = _without(differences, steps)
+    source = random.Random(seed)  # noqa: S311  no secret
+    sized = [node for node in smooth if _has_size(node)]
+    looked_at = [(smooth, binding) for binding in bindings if differences]
+    # What has a size in it may be zero at that one size: x (n - 4).
+    looked_at += [(sized, binding) for binding in _larger(identity) if sized]
+    for nodes, binding in looked_at:
+        for points in _several(identity, binding, source):
+            for choice in _choices(names, binding, source):
+                if _tied(nodes, [{**point, **choice} for point in points], binding):
+                    return "a comparison is between equal numbers at more points than a kink has"
+    return None
+
+
+def _larger(identity: Identity) -> Iterator[Binding]:
+    """Each dimension by itself from small to large."""
+    for name in identity.names:
+        for size in range(3, _LARGEST + 1):
+            binding = {**dict.fromkeys(identity.names, 2), name: size}
+            if identity.allowed(binding):
+                yield binding
+
+
+def _has_size(node: Node) -> bool:
+    return any(inner.operation == "size" for inner in topological((node,)))
+
+
+def _steps(differences: Sequence[Node]) -> tuple[Node, ...]:
+    """The steps and shares that differences depend on."""
+    return tuple(node for node in topological(tuple(differences)) if _is_step(node))
+
+
+def _is_of_sizes(node: Node) -> bool:
+    """Whether a difference is a number that depends on sizes, and on nothing else."""
+    leaves = {inner.operation for inner in topological((node,)) if not inner.inputs}
+    return "size" in leaves and not leaves & {"input", "index"}
+
+
+def _is_step(node: Node) -> bool:
+    return node.operation == "subgradient"
+
+
+def _without(
+    differences: Sequence[Node], steps: Sequence[Node]
+) -> tuple[tuple[Node, ...], dict[str, Node]]:
+    """The differences with inputs for their steps, and which input stands for which step."""
+    names = {f" step {k}": step for k, step in enumerate(steps)}  # no input has such a name
+    known: dict[Node, Node] = {step: op.input_(name, step.shape) for name, step in names.items()}
+    for node in topological(tuple(differences)):
+        if node not in known:
+            below = tuple(known[x] for x in node.inputs)
+            known[node] = node if below == node.inputs else replace(node, inputs=below)
+    return tuple(known[node] for node in differences), names
+
+
+def _several(identity: Identity, binding: Binding, source: random.Random) -> Iterator[list[Point]]:
+    """Points with large numbers; in each list, labels and masks are the same."""
+    inputs = identity.inputs
+    discrete = [name for name, spec in inputs.items() if _is_discrete(spec)]
+    for _ in range(_CHOICES if discrete else 1):
+        drawn = [drawn_point(identity, binding, source, FAR) for _ in range(_DRAWS)]
+        points = [point for point in drawn if point is not None]
+        if points:
+            same = {name: points[0][name] for name in discrete}
+            yield [{**point, **same} for point in points]
+
+
+def _is_discrete(spec: Input) -> bool:
+    return spec.kind != "real" or spec.structure in _DISCRETE
+
+
+def _choices(
+    names: Mapping[str, Node], binding: Binding, source: random.Random
+) -> Iterator[Mapping[str, Objects]]:
+    """Values of the steps: each the same at all elements, then each element by itself."""
+    for bits in itertools.product((0, 1), repeat=len(names)):
+        pairs = zip(names.items(), bits, strict=True)
+        yield {name: _cells(step, binding, lambda b=b: b) for (name, step), b in pairs}
+    for _ in range(_PATTERNS if names else 0):
+        yield {name: _cells(s, binding, lambda: source.randint(0, 1)) for name, s in names.items()}
+
+
+def _cells(step: Node, binding: Binding, bit: Callable[[], int]) -> Objects:
+    """Zeros and ones; a share is one at one place along its axis."""
+    shape = tuple(size.at(binding) for size in step.shape)
+    cells = np.zeros(shape, dtype=object)
+    if step.parameter in ("step", "tie"):
+        for place in np.ndindex(*shape):
+            cells[place] = bit()
+        return cells
+    rows = np.moveaxis(cells, step.parameter[1], -1)  # a view
+    for place in np.ndindex(*rows.shape[:-1]):
+        rows[place][-1 if bit() else 0] = 1
+    return cells
+
+
+def _tied(nodes: Sequence[Node], points: Sequence[Point], binding: Binding) -> bool:
+    """Whether some element of some array is zero at all points."""
+    return any(
+        np.logical_and.reduce([_zeros(node, point, binding) for point in points]).any()
+        for node in nodes
+    )
+
+
+def _zeros(node: Node, point: Point, binding: Binding) -> NDArray[np.bool_]:
+    """Where an array is zero, as far as balls can tell; nowhere if it has no value."""
+    shape = tuple(size.at(binding) for size in node.shape)
+    balls = {name: BALLS.array(cells) for name, cells in point.items()}
+    try:
+        (values,) = evaluate((node,), balls, binding, BALLS)
+    except (UndecidedError, ZeroDivisionError, NotExpressibleError):
+        return np.zeros(shape, dtype=bool)
+    found = [bool(value.contains(0)) and value.is_finite() for value in values.ravel()]
+    return np.array(found, dtype=bool).reshape(shape)
