@@ -425,6 +425,23 @@ def _term(coefficient: str, *factors: tuple[str, tuple[str, ...]], exponent: str
     }
 
 
+def test_roots_are_tried_with_every_sign() -> None:
+    """The first root of a product is that of its factors; the others' signs are anybody's."""
+    graph = [
+        X,
+        node("input", (), ["n"], "y"),
+        node("multiply", [0, 1], ["n"]),
+        node("power", [2], ["n"], "1/2"),
+        node("power", [0], ["n"], "1/2"),
+        node("power", [1], ["n"], "1/2"),
+        node("multiply", [4, 5], ["n"]),
+        node("multiply", [4, 4], ["n"]),
+    ]
+    inputs = (("x", ("n",)), ("y", ("n",)))
+    refused(evaluation(graph, [[3, 6]], {"n": [1, 1]}, inputs), "differ")
+    assert check(evaluation(graph, [[7, 0]], {"n": [1, 1]}, inputs)).holds
+
+
 def test_a_step_that_holds_for_small_sizes_only_is_noticed() -> None:
     """The antisymmetriser's first term is the others for n < 3: a step that says so is false."""
     a, b, c = (("h0", (x, x)) for x in ("s0", "s1", "s2"))

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from verimath import composites
-from verimath.arithmetic.rounding import evaluate
+from verimath.arithmetic.rounding import evaluate, evaluate_all
 from verimath.backends.torch import StandardTensor
 from verimath.formula import operations as op
 from verimath.formula.graph import Formula
@@ -201,6 +201,19 @@ def test_singular_matrices_have_no_bound(name):
     batch = {"x": np.ones((1, 2)), "a": np.array([[[1.0, 2.0], [2.0, 4.0]]])}
     (found,) = evaluate(formula, batch, {"n": 2}, dtypes=("float32",))
     assert np.isinf(found.bounds["float32"]).all()
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_sums_that_overflow_before_they_are_multiplied_have_no_normwise_bound(which):
+    """Strassen's method adds elements of A first, which zeros in B don't undo."""
+    formula = trace(lambda a, b: a @ b, {"a": (N, N), "b": (N, N)})
+    calm, full = np.zeros((1, 2, 2)), np.full((1, 2, 2), float(np.finfo(np.float32).max))
+    for large, open_ in ((full, True), (full / 4, False)):
+        pair = (large, calm) if which == 0 else (calm, large)
+        batch = dict(zip("ab", pair, strict=True))
+        ((found,),) = evaluate_all((formula,), batch, {"n": 2}, dtypes=("float32",), normwise=True)
+        assert np.isinf(found.bounds["float32"]).all() == open_
+        assert np.isfinite(found.bounds["float64"]).all()
 
 
 def test_one_singular_matrix_of_a_batch_costs_no_other_its_value():
