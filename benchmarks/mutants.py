@@ -20,7 +20,11 @@ from collections import Counter
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[1]
-_RECHECK = ["tests/test_recheck.py", "--deselect=tests/test_recheck.py::test_a_random_change"]
+_RECHECK = [
+    "tests/test_recheck.py",
+    "tests/test_recheck_derivatives.py",
+    "--deselect=tests/test_recheck.py::test_a_random_change",
+]
 _TESTS = {
     "verimath/arithmetic/bounds.py": [
         "tests/arithmetic/test_bounds.py",
@@ -40,6 +44,7 @@ _TESTS = {
         "tests/proof/test_found.py",
         "--deselect=tests/proof/test_ladder.py::test_mutants_are_refuted",
     ],
+    "verimath/proof/points.py": ["tests/proof/test_refute.py"],
     "verimath/proof/refute.py": ["tests/proof/test_refute.py"],
     "verimath/proof/sizes.py": ["tests/proof/test_sizes.py", "tests/proof/test_identity.py"],
     "verimath/rechecking/derivation.py": _RECHECK,
