@@ -82,6 +82,27 @@ OWN = [
         A=symmetric("n n"),
         x=reals("n"),
     ),
+    # Steps that are multiplied by a matrix, along either axis, and by one for each of several.
+    _claim(
+        "push-through",
+        Equal(
+            left=lambda A, B: xp(A).linalg.inv(xp(A).eye(A.shape[0]) + A @ B) @ A,
+            right=lambda A, B: A @ xp(A).linalg.inv(xp(A).eye(B.shape[0]) + B @ A),
+        ),
+        A=reals("n m"),
+        B=reals("m n"),
+    ),
+    _claim(
+        "push-through-stacked",
+        Equal(
+            left=lambda A, B: xp(A).linalg.inv(A + B @ B) @ A,
+            right=lambda A, B: xp(A).linalg.inv(
+                xp(A).eye(A.shape[1]) + xp(A).linalg.inv(A) @ B @ B
+            ),
+        ),
+        A=reals("2 n n"),
+        B=reals("2 n n"),
+    ),
     _claim(
         "false-traces",
         Equal(left=lambda A: _trace(A) ** 2, right=lambda A: _trace(A @ A)),
@@ -509,6 +530,33 @@ def test_every_rule_is_noticed_when_its_step_is_tampered_with(proofs: dict[str, 
                     tampered["steps"][place]["rule"] = "left side minus right side"
                     refused(sealed(renamed), "has no rule")
     assert {"A⁻¹ A = I", "a sum divided by itself is one", "multiplied by a denominator"} <= rules
+
+
+@pytest.mark.parametrize("name", ["push-through", "push-through-stacked"])
+def test_another_matrix_that_a_step_is_multiplied_by_is_noticed(
+    proofs: dict[str, Proof], name: str
+) -> None:
+    """Nothing, twice as much, or the same along another axis."""
+
+    def changed(change: Any) -> Proof:
+        edited = editable(proofs[name])
+        (part,) = edited["certificate"]
+        times = next(
+            step["times"]
+            for output in part["steps"]["outputs"]
+            for step in output["steps"]
+            if "axis" in (step.get("times") or {})
+        )
+        change(times)
+        return sealed(edited)
+
+    assert check(changed(lambda times: None)).holds
+    refused(changed(lambda times: times.update(terms=[])), "singular")
+    for change in (
+        lambda times: times.update(terms=times["terms"] * 2),
+        lambda times: times.update(axis=times["axis"] - 1),
+    ):
+        assert check(changed(change)).holds is False
 
 
 def test_a_hypothesis_that_is_dropped_is_missed(proofs: dict[str, Proof]) -> None:
