@@ -209,7 +209,7 @@ def is_inside(spec: Input, value: Fraction) -> bool:
     return above and below and not (spec.exclude_zero and value == 0)
 
 
-# --- simpler ---
+# --- simpler --------------------------------------------------------------------------------
 
 
 def _simplified(identity: Identity, question: Question[Found], found: Found) -> Found:
