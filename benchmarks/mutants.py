@@ -34,6 +34,7 @@ _TESTS = {
         "tests/arithmetic/test_field.py",
         "tests/proof/test_identity.py",
     ],
+    "verimath/arithmetic/field_rules.py": ["tests/arithmetic/test_field.py"],
     "verimath/arithmetic/residues.py": ["tests/arithmetic/test_residues.py"],
     "verimath/judge.py": ["tests/test_judge.py"],
     "verimath/plans.py": [
