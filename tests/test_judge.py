@@ -199,6 +199,12 @@ def test_an_output_with_open_elements_leaves_all_of_them_open(order):
     result = judge([got], wants, dtype="float64")
     assert (result.status, result.elements) == (OPEN, 2)
     assert result.worst_ratio == pytest.approx(6000)
+    # The worst output need not have the largest ratio.
+    parts = [(came([2.0]), wanting([1.0], 0.5, 0.5)), (came([1.05]), wanting([1.0]))]
+    got, wants = zip(*parts[::order], strict=True)
+    result = judge([got], wants, dtype="float64")
+    assert (result.status, result.defect) == (WRONG, "value")
+    assert result.worst_ratio == pytest.approx(50)
 
 
 def test_exactly_at_the_bound_is_a_pass_and_just_beyond_is_not():
