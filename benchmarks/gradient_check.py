@@ -2,11 +2,11 @@
 
     python benchmarks/gradient_check.py [--largest N]
 
-Float64, one thread. "ours" is everything that judges one example, behaviour excluded: the input put
-on the backend, the candidate (torch's autograd) called by itself and fetched, the wanted gradient
-with its bounds from both orders of evaluation, the judgement. "batched" is the same with a batch
-called, bounded and judged at once. Best of several rounds that take turns; gradcheck checks
-value and gradient at its default step, and what it is given passes.
+Float64, one thread. "ours" is one example of a batch as large as a run draws, behaviour excluded:
+the input put on the backend, the candidate (torch's autograd) called for it alone and fetched, the
+wanted gradient with its bounds from both orders of evaluation, the judgement. "batched" is the same
+with the candidate called for a batch at once. Best of several rounds that take turns; gradcheck
+checks value and gradient at its default step, and what it is given passes.
 """
 
 import argparse
@@ -21,9 +21,10 @@ from cases import GRADIENTS, SEED, GradientCase
 from verimath.backends import get_backend
 from verimath.claim import autograd
 from verimath.judge import judge, judge_stacked
+from verimath.plans import LARGEST_COUNT
 from verimath.prepare import prepare, wanted_by
 from verimath.report.record import Status
-from verimath.routes import Cell, declared_ways
+from verimath.routes import Cell, Way, declared_ways
 from verimath.routes.execute import execute
 
 ROUNDS = 5
@@ -43,24 +44,28 @@ def best(call: Callable[[], object], seconds: float = 0.2) -> float:
 
 
 def ours(case: GradientCase, n: int) -> Callable[[], object]:
-    """One example, as a run judges it."""
-    inputs, sizes = case.inputs(n), case.sizes(n)
-    (way,) = [
-        way
-        for way in declared_ways([autograd("torch", case.loss)], side="candidate")
-        if way.kind == "reverse"
-    ]
-    cell = Cell(way, get_backend("torch-cpu"), "float64")
+    """A batch of examples, as a run judges it: the candidate is called for each by itself."""
+    one, sizes = case.inputs(n), case.sizes(n)
+    batch = {name: np.stack([values] * LARGEST_COUNT) for name, values in one.items()}
+    cell = Cell(_way(case), get_backend("torch-cpu"), "float64")
     prepared = prepare(case.claim, {})
 
     def check() -> None:
-        outcome = execute(cell, inputs, (case.wrt,))
-        exact = {name: values[None] for name, values in inputs.items()}
-        want = wanted_by(cell, prepared, exact, sizes)
-        judgement = judge([outcome.results], want, dtype="float64", power=False)
+        results = [
+            execute(cell, {name: values[k] for name, values in batch.items()}, (case.wrt,)).results
+            for k in range(LARGEST_COUNT)
+        ]
+        want = wanted_by(cell, prepared, batch, sizes)
+        judgement = judge(results, want, dtype="float64", power=False)
         assert judgement.status is Status.PASS, judgement
 
     return check
+
+
+def _way(case: GradientCase) -> Way:
+    ways = declared_ways([autograd("torch", case.loss)], side="candidate")
+    (found,) = [way for way in ways if way.kind == "reverse"]
+    return found
 
 
 def batched(case: GradientCase, n: int) -> tuple[int, Callable[[], object]]:
@@ -75,12 +80,7 @@ def batched(case: GradientCase, n: int) -> tuple[int, Callable[[], object]]:
         for name, values in one.items()
     }
     prepared = prepare(case.claim, {})
-    (way,) = [
-        way
-        for way in declared_ways([autograd("torch", case.loss)], side="candidate")
-        if way.kind == "reverse"
-    ]
-    cell = Cell(way, get_backend("torch-cpu"), "float64")
+    cell = Cell(_way(case), get_backend("torch-cpu"), "float64")
 
     def check() -> None:
         tensors = {
@@ -125,7 +125,7 @@ def main() -> None:
             # At n = 10,000 slow mode takes seconds: once is enough to see the order.
             rounds, slow = 1 if n > 1000 else 3, gradcheck(case, n, fast=False)
             slowest = min(best(slow, 0.0) for _ in range(rounds))
-            each, one, fast = found[0], found[1] / count, found[2]
+            each, one, fast = found[0] / LARGEST_COUNT, found[1] / count, found[2]
             print(
                 f"{case.name:34}{n:6}{each * 1e6:8.0f} us{one * 1e6:8.1f} us{fast * 1e6:8.0f} us"
                 f"{slowest * 1e3:9.2f} ms{fast / each:11.2f}{slowest / each:11.0f}"

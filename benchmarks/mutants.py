@@ -50,8 +50,8 @@ do_not_mutate_patterns = ['^\\s*raise \\w+']
 pytest_add_cli_args = ["--hypothesis-profile=mutants", "-p", "no:cacheprovider"]
 pytest_add_cli_args_test_selection = [{tests}]
 use_git_change_detection = false
-timeout_multiplier = 5.0
-timeout_constant = 5.0
+timeout_multiplier = 4.0
+timeout_constant = 1.0
 """
 _ALONE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": ""}
 # As mutmut has them, and what else an exit status may be; a test that never ends doesn't pass.

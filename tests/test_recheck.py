@@ -23,6 +23,7 @@ from verimath import (
     Report,
     UsageError,
     induction,
+    labels,
     positive,
     reals,
     recheck,
@@ -831,3 +832,221 @@ def test_nothing_of_the_prover_is_imported() -> None:
         if not name.startswith(("verimath.rechecking", "verimath.report", "verimath.errors"))
     }
     assert foreign == set()
+
+
+# --- what an adversary once got past it -------------------------------------------------------
+
+
+Powers = dict[tuple[int, int], int]  # a polynomial in n and d
+
+
+def _times(one: Powers, other: Powers) -> Powers:
+    found: Powers = {}
+    for (a, b), x in one.items():
+        for (c, d), y in other.items():
+            found[a + c, b + d] = found.get((a + c, b + d), 0) + x * y
+    return {key: value for key, value in found.items() if value}
+
+
+def _vanishing(n: tuple[int, ...], d: tuple[int, ...] = ()) -> Powers:
+    found: Powers = {(0, 0): 1}
+    for root in n:
+        found = _times(found, {(1, 0): 1, (0, 0): -root})
+    for root in d:
+        found = _times(found, {(0, 1): 1, (0, 0): -root})
+    return found
+
+
+def _text(polynomial: Powers) -> str:
+    terms = ["*".join([str(value), *["n"] * a, *["d"] * b]) for (a, b), value in polynomial.items()]
+    return "+".join(terms).replace("+-", "-")
+
+
+def _forged(polynomial: Powers, *names: str, more: tuple[Any, ...] = ()) -> Proof:
+    """A derivation in one step that a polynomial in the sizes is zero."""
+
+    def term(powers: tuple[int, int], value: int) -> Any:
+        sizes = {name: str(power) for name, power in zip("nd", powers, strict=True) if power}
+        return {"coefficient": str(value), "factors": [], "sizes": sizes}
+
+    (lead, value), *rest = sorted(polynomial.items(), reverse=True)
+    left = [term(*item) for item in polynomial.items()]
+    change = {"from": term(lead, value), "to": [term(key, -x) for key, x in rest]}
+    inputs = [{"name": f"x_{name}", "shape": [name]} for name in names]
+    graph = [
+        *({"operation": "input", "shape": i["shape"], "parameter": i["name"]} for i in inputs),
+        *more,
+        {"operation": "size", "parameter": _text(polynomial)},
+        {"operation": "constant", "parameter": {"factor": "0"}},
+    ]
+    steps = {
+        "format": "verimath derivation 1",
+        "hypotheses": [],
+        "definitions": {},
+        "outputs": [
+            {
+                "shape": [],
+                "left": left,
+                "right": [],
+                "steps": [
+                    {"rule": "left side minus right side", "terms": left},
+                    {"rule": "like terms cancel", "changes": [change], "terms": []},
+                ],
+            }
+        ],
+    }
+    pairs = [[len(graph) - 2, len(graph) - 1]]
+    part = {"kind": "derivation", "graph": graph, "inputs": inputs, "pairs": pairs, "steps": steps}
+    return sealed({"label": "all_shapes_derivation", "certificate": [part]})
+
+
+def test_a_polynomial_that_is_zero_up_to_some_size_is_not_zero() -> None:
+    for last in (2, 5, 8, 11):
+        refused(_forged(_vanishing(tuple(range(1, last + 1))), "n"), f"at n={last + 1}")
+    # Where the lemma says nothing, sizes are counted all the same.
+    running = {
+        "operation": "cumulative",
+        "inputs": [0],
+        "shape": ["n"],
+        "parameter": [0, False],
+    }
+    refused(_forged(_vanishing((1, 2, 3, 4, 5, 6, 7)), "n", more=(running,)), "at n=8")
+
+
+def test_every_choice_of_several_sizes_is_looked_at() -> None:
+    # Not zero at n = 4 and d = 1 alone, of sizes up to four.
+    refused(_forged(_vanishing((1, 2, 3), (2, 3, 4)), "n", "d"), "at d=1 n=4")
+
+
+def test_places_that_only_larger_sizes_have_are_looked_at() -> None:
+    """Whether a place is the tenth isn't always false."""
+    proof = verimath.prove(
+        _claim(
+            "ninth",
+            Equal(
+                left=lambda x: xp(x).astype(xp(x).arange(x.shape[0]) == 9, x.dtype) * x,
+                right=lambda x: xp(x).astype(xp(x).arange(x.shape[0]) == 9, x.dtype) * x,
+            ),
+            x=reals("n"),
+        )
+    )
+    edited = editable(proof)
+    (part,) = edited["certificate"]
+    part["graph"].append(
+        {"operation": "constant", "inputs": [], "shape": [], "parameter": {"factor": "0"}}
+    )
+    part["graph"].append(
+        {"operation": "broadcast", "inputs": [len(part["graph"]) - 1], "shape": ["n"]}
+    )
+    part["pairs"][0][1] = len(part["graph"]) - 1
+    (output,) = part["steps"]["outputs"]
+    output["right"] = []
+    left = output["left"]
+    output["steps"] = [
+        {"rule": "left side minus right side", "terms": left},
+        {"rule": "like terms cancel", "changes": [{"from": left[0], "to": []}], "terms": left[1:]},
+    ]
+    refused(sealed(edited), "at n=10")
+
+
+def test_all_labels_are_looked_at() -> None:
+    """Four labels of ten classes may all be 7; of two, they are all looked at."""
+
+    def proof(classes: int, number: int) -> Proof:
+        graph = [
+            {"operation": "input", "shape": ["4"], "parameter": "y", "kind": "integer"},
+            {"operation": "constant", "parameter": {"factor": str(number)}, "kind": "integer"},
+            {"operation": "broadcast", "inputs": [1], "shape": ["4"], "kind": "integer"},
+            {
+                "operation": "compare",
+                "inputs": [0, 2],
+                "shape": ["4"],
+                "parameter": "equal",
+                "kind": "boolean",
+            },
+            {"operation": "convert", "inputs": [3], "shape": ["4"]},
+            {"operation": "product", "inputs": [4], "parameter": 0},
+            {"operation": "constant", "parameter": {"factor": "0"}},
+        ]
+        part = {
+            "kind": "evaluation",
+            "graph": graph,
+            "inputs": [{"name": "y", "shape": ["4"], "classes": str(classes)}],
+            "pairs": [[5, 6]],
+            "failure_bits": 60.0,
+        }
+        return sealed({"label": "exact_at_shapes", "certificate": [part]})
+
+    refused(proof(10, 7), "10000 choices of labels")
+    refused(proof(2, 1), "the two sides differ")
+    assert check(proof(2, 5)).holds is True
+
+
+def test_ignored_labels_are_labels() -> None:
+    proof = verimath.prove(
+        _claim(
+            "ignored",
+            Equal(
+                left=lambda x, y: xp(x).astype(y >= 0, x.dtype),
+                right=lambda x, y: xp(x).ones_like(x),
+            ),
+            x=reals("n"),
+            y=labels("n", classes=3, ignore_index=-1),
+        )
+    )
+    assert proof.label == "refuted"
+    assert check(proof).holds is True
+
+
+def test_hypotheses_are_those_that_the_proof_names(proofs: dict[str, Proof]) -> None:
+    edited = editable(proofs["symmetric"])
+    assert "A symmetric" in edited["hypotheses"]
+    edited["hypotheses"] = []
+    refused(sealed(edited), "doesn't name: A symmetric")
+
+
+def test_shapes_are_those_that_were_looked_at() -> None:
+    proof = verimath.prove(
+        _claim(
+            "halves",
+            Equal(left=lambda x: x[: x.shape[0]] * 2, right=lambda x: x + x),
+            x=reals("2"),
+        )
+    )
+    assert proof.label == "exact_at_shapes"
+    root = verimath.prove(
+        _claim(
+            "root-of-a-product",
+            Equal(left=lambda A: xp(A).linalg.det(A @ A), right=lambda A: xp(A).linalg.det(A) ** 2),
+            A=reals("2 2"),
+        )
+    )
+    assert check(root).holds is True
+
+
+def test_a_derivative_is_looked_at_at_every_size() -> None:
+    """The gradient of a sum is one, not 1 + (n - 1)(n - 3)(n - 5)."""
+    proof = verimath.prove(
+        _claim(
+            "sum",
+            Gradient(of=lambda x: xp(x).sum(x), wrt="x", equals=lambda x: xp(x).ones_like(x)),
+            x=reals("n"),
+        )
+    )
+    (part,) = editable(proof)["certificate"]
+    graph = [
+        *part["graph"],
+        {"operation": "size", "parameter": f"{_text(_vanishing((1, 3, 5)))}+1"},
+    ]
+    graph.append({"operation": "broadcast", "inputs": [len(graph) - 1], "shape": ["n"]})
+    wrong = len(graph) - 1
+    forged = {
+        "kind": "evaluation",
+        "graph": graph,
+        "inputs": part["inputs"],
+        "pairs": [[wrong, wrong]],
+        "derivative": {**part["derivative"], "nodes": [wrong]},
+        "sizes": {"n": [1, 5]},
+        "failure_bits": 60.0,
+    }
+    refused(sealed({"label": "all_shapes_randomised", "certificate": [forged]}), "isn't the gradi")

@@ -1,15 +1,20 @@
 """Shrinking: planted failures end at the smallest example there is."""
 
+import math
+import zlib
+from dataclasses import replace
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from verimath import Domain, reals
+from verimath import Domain, distinct, integers, labels, nonzero, reals, simplex
 from verimath import given as fixed
-from verimath.examples import fill
+from verimath.examples import Special, fill
 from verimath.plans import Plan, axis_names
-from verimath.shrink import shrink
+from verimath.shrink import complexity, shrink, simpler_numbers
 
 
 def example_of(domain, sizes=None, ranks=None, kind="normal", seed=0):
@@ -154,3 +159,259 @@ def test_shrinking_is_deterministic_and_ends():
     assert str(first) == str(second)
     assert len(calls) == 2 * count
     assert count < 2000
+
+
+DOMAINS = {
+    "matrices": Domain(x=reals("n d"), w=reals("d")),
+    "ranges": Domain(x=reals("n", -1.5, 40), y=reals("n", max_value=-0.25)),
+    "starred": Domain(x=reals("*batch n"), y=reals("*batch")),
+    "differences": Domain(x=reals("n d"), y=reals("n-d")),
+    "whole": Domain(k=integers("n m", -9, 9), x=reals("n")),
+    "nonzero": Domain(x=nonzero("n"), y=distinct("n")),
+    "labels": Domain(z=reals("n c"), k=labels("n", classes="c")),
+    "made": Domain(p=simplex("n d"), A=fixed([[1.0, 2.0]])),
+    "numbers": Domain(a=reals(), b=reals("", 1, 2)),
+}
+
+
+@settings(max_examples=25)
+@given(
+    name=st.sampled_from(sorted(DOMAINS)),
+    kind=st.sampled_from(["normal", "scaled", "integers", "offset"]),
+    seed=st.integers(0, 2**16),
+    often=st.sampled_from([2, 3, 10]),
+)
+def test_every_candidate_is_a_new_point_of_the_domain(name, kind, seed, often):
+    """Whatever fails on the way: here, one candidate in so many."""
+    domain = DOMAINS[name]
+    ranks = {"batch": seed % 3} if domain.variadics else {}
+    sizes = {axis: 5 - i for i, axis in enumerate(axis_names(domain, ranks))}
+    start, seen, kept = example_of(domain, sizes, ranks, kind, seed), {}, []
+    members = {
+        key: np.asarray(spec.cast(start.inputs[key], "float64", sizes), np.float64)
+        for key, spec in domain.inputs.items()
+        if spec.is_free
+    }
+    start = replace(start, inputs={**start.inputs, **members})
+
+    def fails(e):
+        assert domain.satisfiable(e.ranks, e.sizes)
+        assert set(e.sizes) == set(axis_names(domain, e.ranks))
+        for key, spec in domain.inputs.items():
+            values, axes = e.inputs[key], spec.shape.expand(e.ranks)
+            assert values.shape == tuple(axis.at(e.sizes) for axis in axes)
+            assert values.dtype == np.float64
+            assert values is members.get(key) or not values.flags.writeable
+            assert values.size <= start.inputs[key].size
+            if spec.is_free:
+                np.testing.assert_array_equal(spec.cast(values, "float64", e.sizes), values)
+        text = str((e.sizes, [(k, v.shape, v.tobytes()) for k, v in e.inputs.items()]))
+        assert text not in seen, "tried twice"
+        seen[text] = zlib.crc32(text.encode()) % often == 0
+        if seen[text]:
+            kept.append(e)
+        return seen[text]
+
+    found = shrink(start, fails, domain)
+    assert found is (kept[-1] if kept else start)
+    assert len(seen) <= 1500
+
+
+def test_the_budget_is_counted():
+    calls = []
+    start = example_of(Domain(x=reals("400")), sizes={})
+    assert shrink(start, lambda e: calls.append(e), Domain(x=reals("400"))) is start
+    assert len(calls) == 1500
+
+
+@pytest.mark.parametrize("shape", ["300", "15 20"])
+def test_one_number_among_many_is_found_by_halves(shape):
+    calls, domain = [], Domain(x=reals(shape))
+
+    def fails(e):
+        calls.append(e)
+        return e.inputs["x"].ravel()[207] != 0
+
+    found = shrink(example_of(domain, sizes={}), fails, domain)
+    np.testing.assert_array_equal(np.flatnonzero(found.inputs["x"]), [207])
+    assert found.inputs["x"].ravel()[207] == 1
+    assert len(calls) < 36
+
+
+@pytest.mark.parametrize("least", [1, 2, 250, 300])
+def test_sizes_are_bisected(least):
+    calls, domain = [], Domain(x=reals("n"))
+
+    def fails(e):
+        calls.append(e.sizes["n"])
+        return e.sizes["n"] >= least
+
+    start = example_of(domain, {"n": 300})
+    found = shrink(start, fails, domain)
+    assert found.sizes == {"n": least}
+    assert calls[0] == 1
+    assert len([n for n in calls if n != least]) < 50
+
+
+@pytest.mark.parametrize("row", [0, 4])
+def test_the_first_and_the_last_row_may_be_what_is_left(row):
+    domain = Domain(x=reals("n d"), y=reals("n"))
+    start = example_of(domain, {"n": 5, "d": 3})
+    planted = float(start.inputs["x"][row, 1])
+    found = shrink(start, lambda e: bool(np.any(e.inputs["x"] == planted)), domain)
+    assert planted in found.inputs["x"]
+    assert found.sizes["n"] == 1
+    assert found.inputs["y"].shape == (1,)
+
+
+def test_the_layout_is_shrunk_where_it_does_not_matter():
+    turned = replace(example_of(MATRIX), layout="F")
+    assert shrink(turned, lambda e: True, MATRIX).layout == "C"
+    kept = shrink(turned, lambda e: e.layout == "F", MATRIX)
+    assert (kept.layout, kept.sizes) == ("F", {"n": 1, "d": 1})
+    starred = Domain(x=reals("*batch n"))
+    deep = replace(example_of(starred, ranks={"batch": 2}), layout="F")
+    kept = shrink(deep, lambda e: e.layout == "F", starred)
+    assert (kept.layout, kept.ranks) == ("F", {"batch": 0})
+
+
+SPECIAL = Domain(x=reals("n", allow_infinity=True), y=reals("n"))
+
+
+def with_special(value, index=2):
+    start = example_of(SPECIAL, {"n": 4})
+    return replace(start, specials=(Special(0, "x", (index,), value),))
+
+
+def test_special_values_that_do_not_matter_are_left_out():
+    found = shrink(with_special("infinity"), lambda e: True, SPECIAL)
+    assert found.specials == ()
+    np.testing.assert_array_equal(found.inputs["x"], [0])
+
+
+@pytest.mark.parametrize(("dtype", "largest"), [("float64", 2.0**1023), ("float32", 2.0**127)])
+def test_special_values_become_numbers_of_the_dtype(dtype, largest):
+    """And are simplified as numbers are."""
+
+    def fails(e):
+        return bool(np.any(e.resolved(SPECIAL, dtype).inputs["x"] >= largest))
+
+    start = with_special("largest")
+    options = {} if dtype == "float64" else {"dtype": dtype}
+    found = shrink(start, fails, SPECIAL, **options)
+    assert found.specials == ()
+    np.testing.assert_array_equal(found.inputs["x"], [largest])
+
+
+def test_special_values_stay_where_only_they_fail():
+    start = with_special("infinity", index=0)
+    found = shrink(start, lambda e: bool(e.specials), SPECIAL)
+    assert found.specials == start.specials
+    assert found.layout == "C"
+
+
+def test_close_numbers_of_two_inputs_keep_their_distance():
+    domain = Domain(x=reals("2", 0), y=reals("1"))
+    start = example_of(domain, {})
+    numbers = {"x": np.array([4096.375, 4097.5]), "y": np.array([4099.75])}
+
+    def fails(e):
+        x, y = e.inputs["x"], e.inputs["y"]
+        return bool(x[0] + 1.125 == x[1] and y[0] - x[0] == 3.375)
+
+    assert fails(replace(start, inputs=numbers))
+    found = shrink(replace(start, inputs=numbers), fails, domain)
+    assert 0 <= found.inputs["x"][0] <= 33
+
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(st.floats())
+def test_simpler_numbers_are_simpler_and_none_comes_twice(x):
+    found = list(simpler_numbers(x))
+    assert all(math.isfinite(y) and complexity(y) < complexity(x) for y in found)
+    assert len(set(found)) == len(found)
+    if x not in (0, 1, 2, -1) and x != 0:
+        assert found[:2] == [0, 1]
+    assert list(simpler_numbers(0.0)) == []
+
+
+@given(finite)
+def test_what_is_not_whole_has_a_simpler_number_near_it(x):
+    found = list(simpler_numbers(x))
+    rounder = [abs(x), np.trunc(x / 2), np.trunc(x), np.rint(x), 0.5]
+    if abs(x) < 2.0**50:
+        rounder += [np.rint(8 * x) / 8, math.copysign(math.ceil(abs(x)), x)]
+    if 0 < abs(x) <= 32:
+        rounder.append(x - math.copysign(1, x))
+    for number in map(float, rounder):
+        assert number in found or complexity(number) >= complexity(x)
+
+
+@pytest.mark.parametrize(
+    ("kept", "least"),
+    [
+        (lambda x: np.all(x == np.rint(x)) and np.all(abs(x) > 2), [3, -4]),
+        (lambda x: np.all(8 * x == np.rint(8 * x)) and np.all(x != np.rint(x)), [3.125, -3.625]),
+        (lambda x: abs(x[0]) == abs(x[1]) and x[0] > 0 > x[1], [1, -1]),
+        (lambda x: x[0] == 1 and x[1] < -1.5, [1, -4]),
+    ],
+)
+def test_numbers_that_have_to_change_together(kept, least):
+    """No element alone may change: all of them are rounded, or become their signs, at once."""
+    domain = Domain(x=reals("2"))
+    first = np.array([3.14159, -3.60001])
+
+    def fails(e):
+        return bool(np.array_equal(e.inputs["x"], first) or kept(e.inputs["x"]))
+
+    start = replace(example_of(domain, {}), inputs={"x": first})
+    found = shrink(start, fails, domain).inputs["x"]
+    assert kept(found)
+    assert np.all(abs(found) <= np.abs(least))
+
+
+def test_sums_of_the_largest_numbers():
+    domain = Domain(x=reals("3"))
+    start = replace(example_of(domain, {}), inputs={"x": np.full(3, -1.7e308)})
+    found = shrink(start, lambda e: bool(np.all(e.inputs["x"] < -1e300)), domain)
+    assert np.all(found.inputs["x"] > -1.1e301)
+
+
+@given(finite)
+def test_complexity_counts_binary_digits(x):
+    """An odd number over a power of two has as many digits as that number."""
+    digits, size, minus = complexity(x)
+    assert digits == (0 if x.is_integer() else abs(Fraction(x).numerator).bit_length())
+    assert size == (abs(x) if x.is_integer() else abs(math.frexp(x)[1]))
+    assert minus == (math.copysign(1, x) < 0)
+
+
+@pytest.mark.parametrize("exponent", [-1000, -300, -20, 20, 300, 1000])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_magnitudes_are_bisected(exponent, sign):
+    """From far above or below, to within a factor of four."""
+    domain, calls = Domain(x=reals()), []
+
+    def fails(e):
+        x = float(e.inputs["x"])
+        calls.append(x)
+        return 0 < sign * x <= 2.0**exponent if exponent < 0 else sign * x >= 2.0**exponent
+
+    far = sign * (1.7e308 if exponent > 0 else 3e-308)
+    start = replace(example_of(domain, {}), inputs={"x": np.array(far)})
+    found = shrink(start, fails, domain)
+    assert abs(np.log2(sign * float(found.inputs["x"])) - exponent) <= 2
+    assert len(calls) < 200
+
+
+def test_complexity_orders_numbers_as_a_reader_does():
+    """Whole numbers, small first; then few binary digits; what is no number comes last."""
+    ordered = [0.0, 1.0, -1.0, 2.0, -2.0, 3.0, 100.0, 0.5, -0.5, 0.25, 1e-300, 0.75, 0.1]
+    ranks = [complexity(x) for x in ordered]
+    assert sorted(range(len(ordered)), key=ranks.__getitem__)[:8] == list(range(8))
+    assert complexity(0.5) < complexity(0.75) < complexity(0.1) < complexity(math.nan)
+    assert complexity(0.5) < complexity(0.25) < complexity(2.0**-100) < complexity(0.75)
+    assert complexity(math.inf) < complexity(-math.inf)
+    assert complexity(-3.0) > complexity(3.0)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from verimath.arbiter import Ruling, rule
 from verimath.backends import Backend, Fetched, select_backends
 from verimath.behaviour.checks import Behaviour, applies_to
 from verimath.behaviour.lab import Fault
@@ -397,6 +398,14 @@ class ClaimRun:
             reason = f"right on contiguous arrays, but with inputs {_LAID[smallest.layout]}: {what}"
             kind = Status.WRONG  # a fault of behaviour, even if it raises
             judgement = replace(judgement, status=kind, defect="layout", reason=reason)
+        counterexample = self._counterexample(cell, smallest, judgement)
+        ruling = self._ruling(cell, smallest, judgement)
+        if ruling is not None and not ruling.agrees:
+            found = f"float64 wants {counterexample.want!r}, which is {ruling.exact}"
+            reason = f"a defect of verimath, please report it: {found}"
+            kind, judgement = Status.INCONCLUSIVE, Judgement(Status.INCONCLUSIVE, None, reason)
+        elif ruling is not None:
+            counterexample = counterexample.model_copy(update={"exact": ruling.exact})
         return _verdict(
             cell,
             kind,
@@ -406,8 +415,21 @@ class ClaimRun:
             examples=tally.examples,
             elements=tally.elements,
             worst_ratio=tally.worst_ratio,
-            counterexample=self._counterexample(cell, smallest, judgement),
+            counterexample=counterexample,
         )
+
+    def _ruling(self, cell: Cell, example: Example, judgement: Judgement) -> Ruling | None:
+        """What balls say of the worst element, if its value is what is wrong with it."""
+        finding, statement = judgement.finding, self.claim.statement
+        beyond = isinstance(statement, AtMost) and finding and finding.want == statement.bound
+        if finding is None or beyond or cell.way.error_class == "residual":
+            return None
+        batch, prepared = batch_of(example), self._of(example)
+        cast = batch.cast(self.domain, cell.dtype)
+        want = self._want(cell, batch, cast, None)[finding.output]
+        formula = prepared.primal if cell.way.kind == "value" else prepared.reference
+        inputs = {name: np.asarray(values[0]) for name, values in cast.items()}
+        return rule(formula, inputs, batch.sizes, want, finding.output, finding.index)
 
     def _faulty(
         self, cell: Cell, behaviour: Behaviour, fault: Fault, tally: _Tally | None = None

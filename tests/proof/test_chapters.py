@@ -1,6 +1,8 @@
 """The claims of the catalogue against their own mutants: refuted at every seed, or the same."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -109,3 +111,17 @@ def test_every_seed_proves_as_much(name):
     claim = all_claims()[name]
     labels = {prove(claim, seed=seed).label for seed in range(8)}
     assert len(labels) == 1
+
+
+def test_every_rule_and_axiom_of_the_catalogue_is_in_the_docs():
+    page = (Path(__file__).parents[2] / "docs" / "proofs.md").read_text(encoding="utf-8")
+    _, _, section = page.partition("## Rules of a derivation")
+    section, _, _ = section.partition("## Structured inputs")
+    for claim in all_claims().values():
+        proof = prove(claim)
+        for rule in proof.rules:
+            named = re.sub(r"^rows of \w+", "rows of A", rule).replace("|", "\\|")
+            named = re.sub(r"^\w+ by its definition with exp", "by its definition with exp", named)
+            assert named in section, rule
+        for axiom in proof.axioms:
+            assert axiom.partition(": ")[2] in section, axiom

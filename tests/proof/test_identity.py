@@ -1,6 +1,7 @@
 """Identities in a prime field: true ones are found at all sizes, no false one ever is."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from array_api_compat import array_namespace as ns
@@ -22,6 +23,7 @@ from verimath import (
     unit_vectors,
 )
 from verimath import composites as c
+from verimath import given as fixed
 from verimath.prepare import prepare, rank_choices
 from verimath.proof.identity import Identity, at_sizes, for_all_sizes
 
@@ -265,7 +267,11 @@ def test_false_ones_never_do(name, seed):
     one = FALSE[name]()
     assert not for_all_sizes(one, seed=seed).equal
     small = [{n: 2 + k for k, n in enumerate(one.names)}, dict.fromkeys(one.names, 3)]
-    assert not at_sizes(one, [b for b in small if one.allowed(b)], seed=seed).equal
+    bindings = [b for b in small if one.allowed(b)]
+    known = at_sizes(one, bindings, seed=seed)
+    assert not known.equal
+    assert known.where in bindings
+    assert re.search("the two sides differ at .* in a prime field", known.reason)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -333,6 +339,21 @@ def test_a_polynomial_in_the_size_that_vanishes_at_the_first_sizes(m):
     one = equal(left, lambda x: 0 * ns(x).sum(x), x=reals("n"))
     for n in range(1, m + 1):
         assert at_sizes(one, [{"n": n}]).equal
+    assert not for_all_sizes(one).equal
+
+
+def test_sums_under_roots_are_counted():
+    """The same with w^2 for the trace, w = sqrt(tr A): unknown roots know no traces, others do."""
+
+    def left(A):
+        w = ns(A).sqrt(trace(A))
+        s, t2, t3 = w * w, trace(A @ A), trace(A @ A @ A)
+        return s * (w * w) * (w * w) - 3 * s * t2 + 2 * t3
+
+    one = equal(left, lambda A: 0 * trace(A), A=positive("n n"))
+    for n in (1, 2):
+        assert at_sizes(one, [{"n": n}]).equal
+    assert not at_sizes(one, [{"n": 3}]).equal
     assert not for_all_sizes(one).equal
 
 
@@ -507,3 +528,68 @@ def test_large_grids_end_with_a_count():
     known = for_all_sizes(equal(left, right, **weights))
     assert not known.equal
     assert "combinations of sizes" in known.reason
+
+
+def test_given_numbers_are_what_their_decimals_say():
+    one = equal(
+        lambda A, x: A @ x,
+        lambda A, x: 0.1 * x[:1] - x[1:] / 3,
+        A=fixed([[0.1, -1 / 3]]),
+        x=reals("2"),
+    )
+    assert at_sizes(one, [{}]).equal
+    other = replace(one, inputs={**one.inputs, "A": fixed([[0.1, -0.3333]])})
+    assert not at_sizes(other, [{}]).equal
+    irrational = replace(one, inputs={**one.inputs, "A": fixed([[0.1, 3.141592653589793]])})
+    known = at_sizes(irrational, [{}])
+    assert not known.equal
+    assert "can't express the given number pi" in known.reason
+
+
+def test_bits_are_those_of_all_points_that_were_looked_at():
+    """60 bits a point, less log2 of the degrees and of pairs of arguments: 2 e + 2 m^2 e."""
+    one = equal(lambda x, y: x + y, lambda x, y: y + x, x=reals("1"), y=reals("1"))
+    assert at_sizes(one, [{}]).failure_bits == 60
+    twice = equal(lambda x: x**2**24, lambda x: (x**2) ** 2**23, x=reals("1"))
+    assert at_sizes(twice, [{}]).failure_bits == pytest.approx(2 * (60 - 24), abs=4)
+
+
+@pytest.mark.parametrize(
+    ("exponent", "reason"),
+    [
+        (2**55, "a failure probability of 2\\^-[0-9]+ and no less"),
+        (2**61, "the degrees are so high that nothing would be shown"),
+    ],
+)
+def test_degrees_may_be_too_high(exponent, reason):
+    one = equal(
+        lambda x, y: (x + y) ** exponent,
+        lambda x, y: (y + x) ** exponent,
+        x=reals("1"),
+        y=reals("1"),
+    )
+    assert one.left != one.right
+    for known in (at_sizes(one, [{}]), for_all_sizes(one)):
+        assert not known.equal
+        assert re.search(reason, known.reason), known.reason
+
+
+def test_many_choices_of_labels_are_counted():
+    def picked(x, k, j):
+        return ns(x).sum(ns(x).take(x, k, axis=0)) + ns(x).sum(ns(x).take(x, j, axis=0))
+
+    def at(k, j):
+        one = equal(
+            picked,
+            lambda x, k, j: picked(x, j, k),
+            x=reals("n"),
+            k=labels(k, classes="n"),
+            j=labels(j, classes="n"),
+        )
+        return at_sizes(one, [{"n": 2}])
+
+    assert len(at("3", "3").bindings) == 64
+    assert at("n", "1").equal
+    known = at("3", "n+2")
+    assert not known.equal
+    assert known.reason == "16 choices of labels for j"

@@ -7,6 +7,7 @@ bounds never look here.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -358,7 +359,7 @@ _FUNCTIONS: dict[str, Callable[[_Core, Node], Node]] = {
 def _compare(core: _Core, node: Node, below: list[Node]) -> Node:
     a, b = below
     if _are_whole(a, b):
-        return core.same(node, below)
+        return core.same(node, [_as_whole(core, x) for x in below])
     if node.parameter == "equal" and core.ties:
         d = core.subtract(_as_real(a), _as_real(b))
         return core.share(Node("subgradient", (d,), d.shape, "tie", d.line))
@@ -379,6 +380,14 @@ def _is_whole(x: Node) -> bool:
         return _is_whole(x.inputs[0])
     number = rational(x)
     return x.operation == "size" or (number is not None and number.denominator == 1)
+
+
+def _as_whole(core: _Core, node: Node) -> Node:
+    """A literal or size that is compared with whole numbers: the same number, called an integer."""
+    if node.kind != "real":
+        return node
+    inner = tuple(_as_whole(core, x) for x in node.inputs)
+    return core.share(replace(node, inputs=inner, kind="integer"))
 
 
 def _as_real(node: Node) -> Node:

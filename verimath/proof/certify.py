@@ -107,6 +107,7 @@ def _inputs(identity: Identity) -> tuple[InputRecord, ...]:
             shape=tuple(str(size) for size in identity.shapes[name]),
             positive=is_positive(spec),
             classes=None if spec.classes is None else str(spec.classes),
+            ignored=spec.ignore_index,
             values=_values(spec),
         )
         for name, spec in identity.inputs.items()

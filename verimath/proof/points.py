@@ -209,7 +209,7 @@ def is_inside(spec: Input, value: Fraction) -> bool:
     return above and below and not (spec.exclude_zero and value == 0)
 
 
-# --- simpler ---
+# --- simpler --------------------------------------------------------------------------------
 
 
 def _simplified(identity: Identity, question: Question[Found], found: Found) -> Found:
@@ -217,8 +217,10 @@ def _simplified(identity: Identity, question: Question[Found], found: Found) -> 
     budget = _SIMPLIFICATIONS
     for name, place, value in _places(identity, found.point):
         for simpler in _simpler(value):
-            if not budget or not is_inside(identity.inputs[name], simpler):
-                break
+            if not budget:
+                return found
+            if not is_inside(identity.inputs[name], simpler):
+                continue
             budget -= 1
             cells = found.point[name].copy()
             cells[place] = simpler

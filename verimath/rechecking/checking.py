@@ -92,7 +92,38 @@ def _proof(proof: Proof) -> str:
     if len(parts) > PARTS:
         raise RefusedError(f"not confirmed: {len(parts)} parts; at most {PARTS} are looked at")
     everywhere = proof.label not in ("refuted", "exact_at_shapes")
-    return _all(parts, _ALLOWED[proof.label], everywhere, 0, "")
+    found = _all(parts, _ALLOWED[proof.label], everywhere, 0, "")
+    if proof.label == "exact_at_shapes":
+        _check_shapes(proof)
+    lacking = _needed(parts) - set(proof.hypotheses)
+    if lacking:
+        raise RefusedError(f"needs what the proof doesn't name: {min(lacking)[:80]}")
+    return found
+
+
+def _check_shapes(proof: Proof) -> None:
+    """Raise RefusedError where the proof names a shape that no part looks at."""
+    parts = [part for part in proof.certificate if isinstance(part, EvaluationCertificate)]
+    known = [binding for part in parts for binding in part.bindings]
+    for text in proof.shapes if known else ():
+        named: dict[str, str] = {}
+        for part in text.split():
+            name, _, size = part.partition("=")
+            named |= {name: size} if size else {}
+        if not any(named == {n: str(size) for n, size in b.items()} for b in known):
+            raise RefusedError(f"nothing was looked at for {text[:80]}")
+
+
+def _needed(parts: Sequence[Certificate], depth: int = 0) -> set[str]:
+    """The hypotheses of derivations."""
+    found: set[str] = set()
+    for part in parts:
+        if isinstance(part, InductionCertificate) and depth <= DEPTH:
+            found |= _needed((*part.base, *part.step), depth + 1)
+        elif isinstance(part, DerivationCertificate) and isinstance(part.steps, dict):
+            sentences = part.steps.get("hypotheses")
+            found |= set(map(str, sentences)) if isinstance(sentences, list) else set()
+    return found
 
 
 _PROOFS = (EvaluationCertificate, DerivationCertificate)

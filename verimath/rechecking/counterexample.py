@@ -166,7 +166,8 @@ def point_of(part: CounterexampleCertificate | ExcessCertificate) -> dict[str, A
             raise RefusedError(f"the point's {record.name!r} isn't the given one")
         if record.classes is not None:
             top = value(polynomial(record.classes), part.sizes)
-            if any(number.denominator != 1 or not 0 <= number < top for number in numbers):
+            known = {*range(top), record.ignored}
+            if any(number not in known for number in numbers):
                 raise RefusedError(f"the point's {record.name!r} aren't labels below {top}")
             found[record.name] = objects(shape, [int(number) for number in numbers])
         else:

@@ -2,13 +2,16 @@
 
 What is arithmetic with lists is done exactly. That terms have the value of a node, or of the terms
 that they replace, is looked at in rational numbers (balls of many digits where there are roots or
-functions) at random points, up to the sizes at which the lemma of docs/proofs.md ends, where it
-gives any and they are not too large.
+functions) at random points, at all sizes that the lemma of docs/proofs.md takes. Where it says
+nothing (inverses, positions) sizes up to five are looked at, or more, if there are numbers that may
+decide something there.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import product
+from math import ceil, prod
 from random import Random
 from typing import Any
 
@@ -18,14 +21,22 @@ import numpy as np
 from verimath.rechecking.differentiated import check_differentiated, points, where
 from verimath.rechecking.evaluate import Plain, evaluate
 from verimath.rechecking.graph import Node, Shape, read_graph
-from verimath.rechecking.limits import Budget, RefusedError
-from verimath.rechecking.order import Counting, NoBoundError
+from verimath.rechecking.limits import OPERATIONS, Budget, RefusedError
+from verimath.rechecking.order import Counting, NoBoundError, highest_power, places
 from verimath.rechecking.polynomials import alone, polynomial
 from verimath.rechecking.reals import NotRationalError, OutsideError, Reals, Residues, contains_zero
-from verimath.rechecking.sizing import Binding, check_pairs, kinds_of, seed_of, sizes_in
+from verimath.rechecking.sizing import (
+    Binding,
+    check_pairs,
+    choices_of_labels,
+    kinds_of,
+    seed_of,
+    sizes_in,
+)
 from verimath.rechecking.structures import structures
 from verimath.rechecking.terms import (
     MOST_TERMS,
+    Definition,
     Definitions,
     Evaluation,
     Term,
@@ -41,9 +52,13 @@ from verimath.report.certificate import DerivationCertificate
 FORMAT = "verimath derivation 1"
 _FIRST = "left side minus right side"
 _BITS = 320
-_HIGHEST = 5  # sizes that are looked at, unless the lemma ends later
-_LEMMA_HIGHEST = 8
-_BINDINGS = 10
+_HIGHEST = 5  # sizes that are looked at where the lemma says nothing
+_LARGEST = 16  # size
+_GRID = 400  # choices of sizes
+_OPERATIONS = 4 * OPERATIONS
+_STARTS, _STARTS_TRIED = 3, 8  # first sizes at which everything is defined
+_AT_ONE_SHAPE = 3  # points
+_LABELS = 64  # choices of labels and masks at the same sizes
 _DEPTH = 400  # steps of one output
 
 
@@ -229,63 +244,72 @@ def _check_values(
     structured: Mapping[str, str],
 ) -> None:
     seed = seed_of(part)
-    random, kinds, budget = Random(seed), kinds_of(nodes), Budget()
-    bindings = list(_sizes(part, nodes, definitions, outputs, random))
+    random, kinds, budget = Random(seed), kinds_of(nodes), Budget(_OPERATIONS)
     seen: list[Binding] = []
     numbers: Plain = Residues(field_prime(Random(seed)))
-    for place, binding in enumerate(bindings):
-        spare = budget.left
-        try:
-            for drawn in points(part.inputs, kinds, binding, random, structured):
-                try:
-                    with flint.ctx.workprec(_BITS):
-                        try:
-                            _at(part, nodes, definitions, outputs, binding, drawn, budget, numbers)
-                        except NotRationalError:
-                            numbers = Reals()
-                            _at(part, nodes, definitions, outputs, binding, drawn, budget, numbers)
-                except (ZeroDivisionError, OutsideError):
-                    continue
+
+    def look(binding: Binding) -> bool:
+        """Whether there are points in the domain at these sizes, where all is as it should be."""
+        count, choice = choices_of_labels(part.inputs, kinds, binding)
+        few = count <= _LABELS
+        chosen = range(count) if few else [random.randrange(count) for _ in range(_LABELS)]
+        return all(look_at(binding, choice(number)) for number in chosen)
+
+    def look_at(binding: Binding, labels: Mapping[str, Sequence[int]]) -> bool:
+        nonlocal numbers
+        for drawn in points(part.inputs, kinds, binding, random, structured, labels):
+            try:
+                with flint.ctx.workprec(_BITS):
+                    try:
+                        _at(part, nodes, definitions, outputs, binding, drawn, budget, numbers)
+                    except NotRationalError:
+                        numbers = Reals()
+                        _at(part, nodes, definitions, outputs, binding, drawn, budget, numbers)
+            except (ZeroDivisionError, OutsideError):
+                continue
+            if binding not in seen:
                 seen.append(binding)
-                break
-        except RefusedError:
-            # The largest sizes come last; what is too long there was looked at before.
-            if budget.left >= 0 or place < 3 or len(seen) < 3:
-                raise
-            break
-        if spare - budget.left > budget.left:
-            break
-    if len(seen) * 2 < min(len(bindings), 4):
-        raise RefusedError("not confirmed: no point is in the domain")
+            return True
+        return False
+
+    dimensions = sorted(sizes_in(nodes, part.inputs))
+    if not dimensions:
+        if not all(look({}) for _ in range(_AT_ONE_SHAPE)):
+            raise RefusedError("not confirmed: no point is in the domain")
+    else:
+        _everywhere(dimensions, part, nodes, definitions, outputs, look)
     if part.derivative is not None:
         check_differentiated(part, part.derivative, nodes, seen, seed)
 
 
-def _sizes(
+def _everywhere(
+    dimensions: Sequence[str],
     part: DerivationCertificate,
     nodes: Sequence[Node],
     definitions: Definitions,
     outputs: Sequence[Output],
-    random: Random,
-) -> Iterator[Binding]:
-    """Small sizes, among them one with every dimension as large as the lemma needs it."""
-    dimensions = sorted(sizes_in(nodes, part.inputs))
-    if not dimensions:
-        yield from ({} for _ in range(3))
-        return
-    high = {
-        name: min(_LEMMA_HIGHEST, max(3, _enough(name, part, nodes, definitions, outputs)))
-        for name in dimensions
-    }
-    yield dict.fromkeys(dimensions, 2)
-    yield {name: 2 + place % 2 for place, name in enumerate(dimensions)}
-    yield dict.fromkeys(dimensions, 1)
-    for _ in range(_BINDINGS - 4 if len(dimensions) > 1 else 0):
-        yield {name: random.randint(1, high[name]) for name in dimensions}
-    if len(dimensions) == 1:
-        for size in range(3, high[dimensions[0]]):
-            yield {dimensions[0]: size}
-    yield high
+    look: Callable[[Binding], bool],
+) -> None:
+    """Look at all sizes that it takes, from the first ones at which everything is defined."""
+    count = {n: _enough(n, part, nodes, definitions, outputs) for n in dimensions}
+    looked: dict[tuple[int, ...], bool] = {}
+    starts = sorted(product(range(1, _STARTS + 1), repeat=len(dimensions)), key=sum)
+    for start in starts[:_STARTS_TRIED]:
+        ranges = [
+            range(low, low + count[name]) for low, name in zip(start, dimensions, strict=True)
+        ]
+        cells = prod(len(sizes) for sizes in ranges)
+        if cells > _GRID or any(sizes[-1] > _LARGEST for sizes in ranges):
+            text = ", ".join(f"{n} up to {c}" for n, c in count.items())
+            raise RefusedError(f"not confirmed: it takes sizes {text}, {cells} choices of them")
+        for sizes in sorted(product(*ranges), key=sum):
+            if sizes not in looked:
+                looked[sizes] = look(dict(zip(dimensions, sizes, strict=True)))
+            if not looked[sizes]:
+                break
+        else:
+            return
+    raise RefusedError("not confirmed: no point is in the domain")
 
 
 def _enough(
@@ -295,16 +319,19 @@ def _enough(
     definitions: Definitions,
     outputs: Sequence[Output],
 ) -> int:
-    """Where the lemma ends for one dimension; a guess where it says nothing."""
+    """How many sizes the lemma takes for one dimension; a guess where it says nothing."""
     free = max(sum(alone(size) == name for size in output.shape) for output in outputs)
+    terms = [
+        term
+        for output in outputs
+        for step in output.steps
+        for change in step.changes
+        if step.times is None
+        for term in (*change.after, change.before)
+    ]
+    sides = [term for output in outputs for side in (output.left, output.right) for term in side]
+    orders = [_order(term, name, definitions) for term in (*terms, *sides)]
     try:
-        orders = [
-            max(_order(term, name, definitions) for term in (*change.after, change.before))
-            for output in outputs
-            for step in output.steps
-            for change in step.changes
-            if step.times is None
-        ]
         fixed = {other: _HIGHEST for other in sizes_in(nodes, part.inputs) if other != name}
         for output, pair in zip(outputs, part.pairs, strict=True):
             for side, place in zip((output.left, output.right), pair, strict=True):
@@ -312,9 +339,28 @@ def _enough(
                     place, place, apart=range(9)
                 )
                 orders.append(max([graph, *(_order(term, name, definitions) for term in side)]))
-        return max(1, free) + max(orders)
+        if not any(_is_open(entry, name) for entry in definitions.values()):
+            return max(1, free) + max(orders, default=0)
     except NoBoundError:
-        return _HIGHEST
+        pass
+    # A polynomial in the size itself, or a place that is compared, is zero up to some size.
+    found = max(highest_power(nodes, name), places(nodes), _places(definitions))
+    return max(_HIGHEST, 1 + found, max(1, free) + max(orders, default=0))
+
+
+def _is_open(entry: Definition, name: str) -> bool:
+    """Whether the lemma says nothing of a definition."""
+    kinds = ("inverse", "cholesky", "determinant", "reduction", "share", "index")
+    along = any(alone(size) == name for size in (*entry.indices, *entry.inner))
+    return entry.kind in kinds and along
+
+
+def _places(definitions: Definitions) -> int:
+    """A number that is no smaller than those that places are compared with."""
+    if not any(entry.kind == "index" for entry in definitions.values()):
+        return 0
+    numbers = [abs(t.coefficient) for entry in definitions.values() for t in entry.terms]
+    return ceil(max(numbers, default=Fraction(0))) + 1
 
 
 def _order(term: Term, name: str, definitions: Definitions) -> int:
@@ -323,10 +369,7 @@ def _order(term: Term, name: str, definitions: Definitions) -> int:
     order += sum(abs(power) for size, power in term.sizes if size == name)
     for factor in term.factors:
         entry = definitions[factor.of]
-        if entry.kind in ("inverse", "cholesky", "determinant", "reduction", "share", "index"):
-            if any(alone(size) == name for size in (*entry.indices, *entry.inner)):
-                raise NoBoundError(entry.kind)
-        elif entry.kind == "sum" and entry.terms:
+        if entry.kind == "sum" and entry.terms:
             inner = max(_order(part, name, definitions) for part in entry.terms)
             order += abs(factor.exponent) * inner
     return int(min(order, 1000))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from random import Random
+from types import MappingProxyType
 from typing import Any
 
 import flint
@@ -9,7 +10,7 @@ import flint
 from verimath.rechecking.derivative import check_derivative, check_form
 from verimath.rechecking.evaluate import evaluate, reachable, subtract
 from verimath.rechecking.graph import Node
-from verimath.rechecking.limits import OPERATIONS, SIZE, Budget, RefusedError
+from verimath.rechecking.limits import OPERATIONS, Budget, RefusedError
 from verimath.rechecking.polynomials import polynomial
 from verimath.rechecking.reals import OutsideError, Reals, contains_zero, draw_inputs
 from verimath.rechecking.sizing import Binding, kinds_of
@@ -36,10 +37,11 @@ def points(
     binding: Mapping[str, int],
     random: Random,
     structured: Mapping[str, str],
+    labels: Mapping[str, Sequence[int]] = MappingProxyType({}),
 ) -> Iterator[dict[str, Any]]:
-    """Random rational points, from wide to narrow ranges."""
+    """Random rational points, from wide to narrow ranges; `labels` are what they are."""
     for attempt in range(_ATTEMPTS):
-        drawn = draw_inputs(inputs, kinds, binding, random, attempt)
+        drawn = draw_inputs(inputs, kinds, binding, random, attempt, labels)
         try:
             for name, structure in structured.items():
                 if name in drawn:
@@ -101,12 +103,8 @@ def check_differentiated(
     if len(record.nodes) != len(part.pairs):
         raise RefusedError("the pairs aren't those of the derivative")
     random, kinds, budget = Random(seed), kinds_of(nodes), Budget(2 * OPERATIONS)
-    small = sorted(bindings, key=lambda binding: (sum(binding.values()), sorted(binding.items())))
-    chosen = [small[0], small[len(small) // 2], *([small[-1]] if len(small) > 2 else [])]
     seen = 0
-    for binding in chosen:
-        if sum(binding.values()) > 2 * SIZE:
-            continue
+    for binding in bindings:
         for drawn in points(part.inputs, kinds, binding, random, {}):
             try:
                 with flint.ctx.workprec(_BITS):

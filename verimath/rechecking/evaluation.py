@@ -14,7 +14,14 @@ from verimath.rechecking.limits import SIZE, Budget, RefusedError
 from verimath.rechecking.normal import normalised
 from verimath.rechecking.order import Shared, reached
 from verimath.rechecking.polynomials import ONE
-from verimath.rechecking.sizing import Binding, check_pairs, kinds_of, seed_of, sizes_in
+from verimath.rechecking.sizing import (
+    Binding,
+    check_pairs,
+    choices_of_labels,
+    kinds_of,
+    seed_of,
+    sizes_in,
+)
 from verimath.rechecking.unknowns import (
     RetryError,
     Sharing,
@@ -27,7 +34,7 @@ from verimath.rechecking.unknowns import (
 from verimath.report.certificate import EvaluationCertificate, InputRecord
 
 _POINTS = 2
-_LABELLED_POINTS = 16  # where inputs are labels, which are few
+_LABELS = 256  # choices of labels, which are all looked at
 _TRIES = 1200  # of points at which all square roots exist
 _GRID = 3000  # choices of sizes
 _BITS = 256
@@ -93,6 +100,9 @@ def _bindings(part: EvaluationCertificate, nodes: Sequence[Node]) -> list[Bindin
 # In a prime field -------------------------------------------------------------------------------
 
 
+Labels = Mapping[str, Sequence[int]]
+
+
 class _DifferError(Exception):
     """Two sides differ."""
 
@@ -114,15 +124,22 @@ def agree(
     prime = field_prime(Random(seed))
     exponents = common_exponents([formula[place] for place in sorted(_needed(formula, pairs))])
     budget = Budget()
-    points = _LABELLED_POINTS if any(record.classes for record in inputs) else _POINTS
+    labelled = {
+        place: choices_of_labels(inputs, {}, binding) for place, binding in enumerate(bindings)
+    }
+    points = max(_POINTS, *(count for count, _ in labelled.values()))
+    if points > _LABELS:
+        raise RefusedError(f"not confirmed: {points} choices of labels; at most {_LABELS}")
     wanted = [place for pair in pairs for place in pair]
 
-    def run(binding: Binding, sharing: Sharing, salt: str, choices: Any) -> Unknowns:
+    def run(
+        binding: Binding, labels: Labels, sharing: Sharing, salt: str, choices: Any
+    ) -> Unknowns:
         where = f"{seed}/{salt}/{sorted(binding.items())}"
         numbers = Unknowns(
             prime, sharing, where, sizes=binding, exponents=exponents, choices=choices
         )
-        drawn = draw_inputs(inputs, kinds, binding, prime, where)
+        drawn = draw_inputs(inputs, kinds, binding, prime, where, labels)
         values = evaluate(formula, numbers, binding, drawn, budget, wanted)
         for first, second in pairs:
             differing = numbers.lift(numbers.linear(subtract, values[first], values[second]))
@@ -130,15 +147,17 @@ def agree(
                 raise _DifferError(f"the two sides differ at {at_sizes(binding)} in a prime field")
         return numbers
 
-    def many(binding: Binding, sharing: Sharing, salt: str, trying: bool) -> Sharing:
+    def many(
+        binding: Binding, labels: Labels, sharing: Sharing, salt: str, trying: bool
+    ) -> Sharing:
         """Until no division by zero, and every root, comes in the way."""
         for attempt in range(_TRIES):
             trial, where = sharing if sharing.fixed else Sharing(), f"{salt}.{attempt}"
             try:
-                first = run(binding, trial, where, {} if trying else None)
+                first = run(binding, labels, trial, where, {} if trying else None)
                 trial.fixed = True
                 for choices in all_choices(sorted(first.met)) if trying else ():
-                    run(binding, trial, where, choices)  # at the same point
+                    run(binding, labels, trial, where, choices)  # at the same point
             except (ZeroDivisionError, RetryError):
                 continue
             return trial
@@ -148,10 +167,12 @@ def agree(
         sharing = Sharing()
         for point in range(points):
             sharing = Sharing()
-            for binding in bindings:  # the largest first, where there is a lemma
+            for place, binding in enumerate(bindings):  # the largest first, for the lemma
+                count, choice = labelled[place]
                 if sizes is None:
                     sharing = Sharing()
-                sharing = many(binding, sharing, f"{trying} {point}", trying)
+                labels = choice(point % count)
+                sharing = many(binding, labels, sharing, f"{trying} {point}", trying)
         return sharing
 
     if not pairs:

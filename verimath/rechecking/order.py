@@ -9,12 +9,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import permutations
+from math import ceil
 from typing import Any
 
 from verimath.rechecking.evaluate import reachable
 from verimath.rechecking.graph import Node, Shape, axes_of
 from verimath.rechecking.limits import RefusedError
-from verimath.rechecking.polynomials import ONE, alone, constant, names
+from verimath.rechecking.polynomials import ONE, alone, constant, degree, names
 
 Axis = int | str  # of the node at hand, or "all": every element along a dimension
 Key = tuple[Any, tuple[Axis, ...]]  # what, and which of the node's axes it runs along
@@ -360,6 +361,33 @@ class Counting:
         return {}
 
     _of_solve = _of_determinant = _of_cholesky = _of_matrix
+
+
+def highest_power(nodes: Sequence[Node], name: str) -> int:
+    """No less than the power of a size in what is made of it, sums over it left aside."""
+    powers: list[Fraction] = []
+    for node in nodes:
+        below = [min(powers[place], Fraction(1000)) for place in node.inputs]
+        if node.operation == "size":
+            powers.append(Fraction(degree(node.parameter, name)))
+        elif node.operation == "power":
+            powers.append(abs(node.parameter) * below[0])
+        elif node.operation in ("add", "concatenate", "where", "compare"):
+            powers.append(max(below))
+        else:
+            powers.append(sum(below, Fraction(0)))
+    return int(min(max(powers, default=Fraction(0)), 1000))
+
+
+def places(nodes: Sequence[Node]) -> int:
+    """A number that is no smaller than those that places along a dimension are compared with."""
+    if not any(node.operation == "index" for node in nodes):
+        return 0
+    numbers = [abs(node.parameter.factor) for node in nodes if node.operation == "constant"]
+    for node in nodes:
+        if node.operation == "size":
+            numbers += [abs(c) for monomial, c in node.parameter if not monomial]
+    return ceil(max(numbers, default=0)) + 1
 
 
 def reached(

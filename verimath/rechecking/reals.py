@@ -12,6 +12,7 @@ from verimath.rechecking.evaluate import Plain, check_elements, each, objects
 from verimath.rechecking.graph import Number
 from verimath.rechecking.limits import RefusedError
 from verimath.rechecking.polynomials import fraction, polynomial, value
+from verimath.rechecking.sizing import labels_of
 from verimath.report.certificate import InputRecord
 
 _LONG = 4000  # bits of a fraction; longer ones become balls
@@ -201,8 +202,9 @@ def draw_inputs(
     sizes: Mapping[str, int],
     random: Random,
     attempt: int,
+    labels: Mapping[str, Sequence[int]],
 ) -> dict[str, Any]:
-    """Random rational numbers for all inputs; integers below `classes`, masks of 0 and 1.
+    """Random rational numbers for all inputs; masks of 0 and 1; `labels` and masks as they are.
 
     Raises RefusedError for a given input that doesn't fit its shape.
     """
@@ -216,13 +218,15 @@ def draw_inputs(
         if record.values is not None:
             numbers = given(record, count) if kind == "real" else integers(record, count)
             drawn[record.name] = objects(shape, numbers)
+        elif record.name in labels:
+            drawn[record.name] = objects(shape, labels[record.name])
         elif kind == "boolean":
             drawn[record.name] = objects(shape, [random.randrange(2) for _ in range(count)])
         elif kind == "integer" and record.classes is None:
             drawn[record.name] = objects(shape, [random.randint(-6, 6) for _ in range(count)])
         elif record.classes is not None:
-            top = value(polynomial(record.classes), sizes)
-            drawn[record.name] = objects(shape, [random.randrange(top) for _ in range(count)])
+            numbers = labels_of(record, sizes)
+            drawn[record.name] = objects(shape, [random.choice(numbers) for _ in range(count)])
         else:
             a, b = (max(low, 0.05), max(high, 1)) if record.positive else (low, high)
             drawn[record.name] = objects(

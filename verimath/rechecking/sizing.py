@@ -1,16 +1,18 @@
 """What a part needs before it can be evaluated: names that want a size, kinds of inputs, a seed."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
 
 from pydantic import BaseModel
 
 from verimath.rechecking.graph import Node, dimensions
 from verimath.rechecking.limits import RefusedError
-from verimath.rechecking.polynomials import names, polynomial
+from verimath.rechecking.polynomials import names, polynomial, value
 from verimath.report.certificate import InputRecord
 
-Binding = dict[str, int]
+Binding = Mapping[str, int]
+LABELS = 1000  # classes
 
 
 def seed_of(part: BaseModel) -> str:
@@ -40,6 +42,41 @@ def kinds_of(nodes: Sequence[Node]) -> dict[str, str]:
         if node.operation == "input" and kinds.setdefault(node.parameter, node.kind) != node.kind:
             raise RefusedError(f"the input {node.parameter!r} is of two kinds")
     return kinds
+
+
+def labels_of(record: InputRecord, sizes: Binding) -> Sequence[int]:
+    """The numbers that a label may be.
+
+    Raises RefusedError for more than can be looked at, or none.
+    """
+    assert record.classes is not None
+    count = value(polynomial(record.classes), sizes)
+    if not 0 <= count <= LABELS or (count == 0 and record.ignored is None):
+        raise RefusedError(f"not confirmed: {record.name!r} are labels of {count} classes")
+    return [*range(count), *(() if record.ignored is None else (record.ignored,))]
+
+
+def choices_of_labels(
+    inputs: Sequence[InputRecord], kinds: Mapping[str, str], sizes: Binding
+) -> tuple[int, Callable[[int], dict[str, list[int]]]]:
+    """How many choices of labels there are, and of masks if `kinds` has any; and the k-th one."""
+    cells: list[tuple[str, Sequence[int]]] = []
+    total = 1
+    for record in inputs:
+        if record.values is None and (record.classes or kinds.get(record.name) == "boolean"):
+            numbers = labels_of(record, sizes) if record.classes else (0, 1)
+            count = prod(value(polynomial(size), sizes) for size in record.shape)
+            cells += [(record.name, numbers)] * count
+            total *= len(numbers) ** count
+
+    def choice(number: int) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for name, numbers in cells:
+            number, place = divmod(number, len(numbers))
+            found.setdefault(name, []).append(numbers[place])
+        return found
+
+    return total, choice
 
 
 def check_pairs(pairs: Sequence[tuple[int, int]], nodes: Sequence[Node]) -> None:

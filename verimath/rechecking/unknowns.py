@@ -300,8 +300,9 @@ def draw_inputs(
     sizes: Mapping[str, int],
     prime: int,
     seed: str,
+    labels: Mapping[str, Sequence[int]],
 ) -> dict[str, Any]:
-    """Random numbers modulo p; integers below `classes`; the numbers of given inputs."""
+    """Random numbers modulo p; `labels` as they are; the numbers of given inputs."""
     drawn: dict[str, Any] = {}
     for record in inputs:
         shape = tuple(value(polynomial(size), sizes) for size in record.shape)
@@ -316,8 +317,7 @@ def draw_inputs(
                 for number in given(record, count)
             ]
         elif record.classes is not None:
-            top = value(polynomial(record.classes), sizes)
-            items = [random.randrange(top) for _ in range(count)]
+            items = list(labels.get(record.name, ()))
         elif kind == "integer":
             items = [random.randrange(prime) for _ in range(count)]
         else:

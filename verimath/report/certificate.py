@@ -27,13 +27,15 @@ class NodeRecord(_Part):
 class InputRecord(_Part):
     """What is known of an input: nothing but its shape, unless the fields say so.
 
-    `classes` is the size below which labels are, `values` the numbers of a given input in C order.
+    `classes` is the size below which labels are, `ignored` one more number that they may be,
+    `values` the numbers of a given input in C order.
     """
 
     name: str
     shape: tuple[str, ...]
     positive: bool = False
     classes: str | None = None
+    ignored: int | None = None
     values: tuple[str, ...] | None = None
 
 

@@ -91,6 +91,7 @@ class Counterexample(Record):
     index: tuple[int, ...]  # where the difference is worst
     got: float
     want: float
+    exact: str | None = None  # what balls around real numbers say of it, where they tell
     allowed: float
     limit: float | None = None  # beyond this no rearrangement of the same formula gets
     script: str  # plain Python that shows it again without verimath

@@ -1,5 +1,7 @@
 """Reports in plain text: the story of a failure, and the short table of a run."""
 
+from decimal import Decimal
+
 from verimath.report.record import ClaimRecord, Proof, Report, Status, Verdict
 
 PHRASES = {
@@ -32,6 +34,8 @@ def verdict_text(claim: ClaimRecord, verdict: Verdict) -> str:
             lines.append(_row("elements that differ", differing))
             where = f"{found.output}{_place(found.index)}"
             lines.append(_row("worst", f"{where}: got {found.got!r}, wanted {found.want!r}"))
+            if found.exact is not None and Decimal(found.exact) != Decimal(repr(found.want)):
+                lines.append(_row("to 20 digits", f"{found.exact}, enclosed by balls"))
             bound = f"the rounding bound derived for {verdict.dtype}"
             lines.append(_row("allowed there", f"an error of {found.allowed:.3g}, {bound}"))
             if found.limit is not None:
