@@ -4,13 +4,14 @@
 
 Ours runs with default settings (all dtypes; `--dtype float64` is quicker), the claim's own routes
 beside the cases. It is what `check` does, but for two things that change no side: a wrong case that
-is rejected once is not run on, and its smallest example is not looked for. What comes out on the
-wrong side is told on stderr, with the verdict. `--alone` leaves gradcheck and the claims' own
-routes out, for further seeds. gradcheck gets the same
-function in float64 at the first ordinary example of the claim's domain, in its slow and its fast
-mode; code that computes a gradient is the backward of a Function whose forward is the claim's own
-formula, as a user of gradcheck would wrap it. What can't be differentiated in (integers, two
-outputs) it can't check.
+is rejected once is not run on, and its smallest example is not looked for (balls have their say on
+the first one). What comes out on the wrong side is told on stderr, with the verdict. `--alone`
+leaves gradcheck and the claims' own routes out, for further seeds.
+
+gradcheck gets the same function in float64 at the first ordinary example of the claim's domain, in
+its slow and its fast mode; code that computes a gradient is the backward of a Function whose
+forward is the claim's own formula, as a user of gradcheck would wrap it. What can't be
+differentiated in (integers, two outputs) it can't check.
 """
 
 import argparse
@@ -53,6 +54,9 @@ class Unshrunk(ClaimRun):
 
     def _failing(self, cell, example, tally, behaviour):
         if case_of(cell.way.name) not in self.wrong:
+            return super()._failing(cell, example, tally, behaviour)
+        ruling = self._ruling(cell, example, tally.judgement)
+        if ruling is not None and not ruling.agrees:
             return super()._failing(cell, example, tally, behaviour)
         return _verdict(cell, tally.judgement.status)
 
