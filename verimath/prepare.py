@@ -26,7 +26,13 @@ from verimath.arithmetic.rounding import (
 from verimath.claim import AtMost, Claim, Derivative, Equal, Hessian, Jacobian
 from verimath.domain import Domain
 from verimath.errors import ClaimError, FormulaError
-from verimath.formula.derive import Derivation, derive, gradients, push_forward
+from verimath.formula.derive import (
+    Derivation,
+    derive,
+    divided_product,
+    gradients,
+    push_forward,
+)
 from verimath.formula.graph import Formula, Kind, Node, topological
 from verimath.formula.jacobian import hessian, jacobian
 from verimath.formula.trace import trace as trace_formula
@@ -87,6 +93,18 @@ class Prepared:
         return self.derivation is not None and any(
             node.operation == "subgradient" for node in self.reference.nodes()
         )
+
+    @cached_property
+    def customary(self) -> Formula | None:
+        """The reference by another rule that a library has for some operation; None if none has.
+
+        torch divides a product by each factor, whose digits are lost where the product underflows.
+        Code differentiated by it is less accurate there, not wrong.
+        """
+        rules = {node: divided_product for node in self.primal.nodes() if _is_product(node)}
+        if self.derivation is None or not rules:
+            return None
+        return self.derivation.again(self.primal, self.derivation.wrt, rules)
 
     @cached_property
     def _nodes(self) -> tuple[Node, ...]:
@@ -160,6 +178,10 @@ class Prepared:
                 return False
         # The value of an empty denominator array is no obstacle, a zero in it is.
         return all(bool(np.all(e.value != 0)) for e in evaluate_sizes(self._divisors, binding))
+
+
+def _is_product(node: Node) -> bool:
+    return node.operation == "product"
 
 
 def _count(node: Node, binding: Binding) -> int:
@@ -304,16 +326,25 @@ class Want:
         """
         return np.maximum((self.allowed + self.envelope) / np.abs(self.value), self.roundoff)
 
-    def differentiated(self, slack: float, overflows: Callable[[], NDArray[np.bool_]]) -> "Want":
+    def differentiated(
+        self,
+        slack: float,
+        overflows: Callable[[], NDArray[np.bool_]],
+        customary: Callable[[], Array] | None = None,
+    ) -> "Want":
         """The same for a way that runs the primal formula: a little more is allowed everywhere.
 
         `overflows` gives shape (count,): where the primal may, so may what is made of it, and where
         float64 knows no rearrangement there that doesn't, none but the declared orders is let in.
+        `customary` is how far another rule leads where nothing overflows.
         """
         widen, allowed = self.widen, self.allowed + slack
 
         def further(largest: float) -> Array:
             found = widen(largest) + slack
+            if customary is not None:
+                other = customary() + self.error + slack
+                found = np.where(np.isfinite(other), np.maximum(found, other), found)
             if math.isfinite(largest):
                 return np.where(_per_example(overflows(), found), np.inf, found)
             unknown = ~np.isfinite(found)
@@ -385,7 +416,29 @@ def wanted_by(
         return want
     # Both modes scale by a probe and back, which is one rounding more among subnormals.
     hopeless = cache(lambda: overflows(prepared, inputs, binding, format_))
-    return tuple(target.differentiated(format_.underflow, hopeless) for target in want)
+    others = _customary(prepared, inputs, binding, format_)
+    return tuple(
+        target.differentiated(format_.underflow, hopeless, other)
+        for target, other in zip(want, others or [None] * len(want), strict=True)
+    )
+
+
+def _customary(
+    prepared: Prepared, batch: Mapping[str, Array], binding: Binding, format_: FloatFormat
+) -> list[Callable[[], Array]] | None:
+    """Per output, how far a library's own rules may lead where nothing overflows."""
+    formula, free = prepared.customary, replace(format_, largest=math.inf)
+    if formula is None:
+        return None
+
+    @cache
+    def wide() -> tuple[Enclosure, ...]:
+        return evaluate(formula, batch, binding, dtypes=(free,), envelope=True)
+
+    def bound(k: int) -> Array:
+        return wide()[k].bounds[format_.name]
+
+    return [partial(bound, k) for k in range(len(formula.outputs))]
 
 
 def _wanted(
