@@ -4,13 +4,14 @@
 
 Ours runs with default settings (all dtypes; `--dtype float64` is quicker), the claim's own routes
 beside the cases. It is what `check` does, but for two things that change no side: a wrong case that
-is rejected once is not run on, and its smallest example is not looked for. What comes out on the
-wrong side is told on stderr, with the verdict. `--alone` leaves gradcheck and the claims' own
-routes out, for further seeds. gradcheck gets the same
-function in float64 at the first ordinary example of the claim's domain, in its slow and its fast
-mode; code that computes a gradient is the backward of a Function whose forward is the claim's own
-formula, as a user of gradcheck would wrap it. What can't be differentiated in (integers, two
-outputs) it can't check.
+is rejected once is not run on, and its smallest example is not looked for (balls have their say on
+the first one). What comes out on the wrong side is told on stderr, with the verdict. `--alone`
+leaves gradcheck out and `--cases` the claims' own routes: for further seeds.
+
+gradcheck gets the same function in float64 at the first ordinary example of the claim's domain, in
+its slow and its fast mode; code that computes a gradient is the backward of a Function whose
+forward is the claim's own formula, as a user of gradcheck would wrap it. What can't be
+differentiated in (integers, two outputs) it can't check.
 """
 
 import argparse
@@ -54,6 +55,9 @@ class Unshrunk(ClaimRun):
     def _failing(self, cell, example, tally, behaviour):
         if case_of(cell.way.name) not in self.wrong:
             return super()._failing(cell, example, tally, behaviour)
+        ruling = self._ruling(cell, example, tally.judgement)
+        if ruling is not None and not ruling.agrees:
+            return super()._failing(cell, example, tally, behaviour)
         return _verdict(cell, tally.judgement.status)
 
 
@@ -62,7 +66,7 @@ def case_of(way):
     return way.removesuffix(": value").removesuffix(": reverse mode").removesuffix(": forward mode")
 
 
-def ours(claim, cases, dtypes, seed, alone):
+def ours(claim, cases, dtypes, seed, candidates):
     """Whether each case is rejected, by name, and what is said about those on the wrong side.
 
     A route of the claim itself that is rejected is on the wrong side, too.
@@ -77,7 +81,7 @@ def ours(claim, cases, dtypes, seed, alone):
     ):
         name = case_of(cell.way.name)
         candidate = cell.way.side == "candidate"
-        if (alone and not candidate) or (candidate and wrong[name] and name in bad):
+        if (candidates and not candidate) or (candidate and wrong[name] and name in bad):
             continue
         verdict = run._held(cell)
         if candidate:
@@ -176,7 +180,7 @@ def described(case):
     return "; ".join(filter(None, (case.mistake or case.bait, only and f"{only} only")))
 
 
-def rows_of(claim_id, dtypes, seed, alone):
+def rows_of(claim_id, dtypes, seed, alone, candidates):
     """Every case of one claim: name, whether it is wrong, why, and who rejects it.
 
     With them what is told about those on the wrong side, and the seconds that ours took.
@@ -190,7 +194,7 @@ def rows_of(claim_id, dtypes, seed, alone):
     for wanted in dict.fromkeys(case.options for case in cases):
         same = [case for case in cases if case.options == wanted]
         chosen = asked(dict(wanted).get("dtype", dtypes), dtypes)
-        found, stories = ours(claim, same, chosen, seed, alone)
+        found, stories = ours(claim, same, chosen, seed, candidates)
         rejected, told = rejected | found, told + stories
     seconds = time.perf_counter() - start
     values = None if alone else example(claim)
@@ -224,12 +228,14 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--alone", action="store_true", help="without gradcheck")
+    parser.add_argument("--cases", action="store_true", help="without the claims' own routes")
     parser.add_argument("--claim", default="", help="only claims whose id has this in it")
     options = parser.parse_args()
     rows, count = [], Counter()
     with ProcessPoolExecutor(options.jobs) as pool:
         order = [c for c in sorted(claims()) if options.claim in c]
-        given = ([options.dtype] if options.dtype else DTYPES, options.seed, options.alone)
+        dtypes = [options.dtype] if options.dtype else DTYPES
+        given = (dtypes, options.seed, options.alone, options.cases)
         futures = {c: pool.submit(rows_of, c, *given) for c in order}
         for claim_id, future in futures.items():
             found_rows, told, seconds = future.result()

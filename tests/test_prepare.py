@@ -4,11 +4,14 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import torch
 from array_api_compat import array_namespace
 
 from verimath import AtMost, Claim, Domain, Equal, Gradient, masks, reals
+from verimath.backends import get_backend
 from verimath.errors import ClaimError
-from verimath.prepare import prepare, wanted
+from verimath.prepare import prepare, wanted, wanted_by
+from verimath.routes import Cell, Way
 
 
 def claim_of(statement, **inputs):
@@ -204,3 +207,51 @@ def test_a_mask_that_is_given_doesnt_turn_in_any_rearrangement():
     assert want.value.tolist() == [[3.0, 0.0]]
     assert (want.envelope < 1e-14).all()
     assert want.envelope[0, 1] < 1e-300
+
+
+def product_cell(kind, dtype):
+    way = Way(kind, kind, lambda x: x.prod(), ("torch",))
+    return Cell(way, get_backend("torch-cpu"), dtype)
+
+
+PRODUCT = claim_of(
+    Gradient(
+        of=lambda x: array_namespace(x).prod(x),
+        wrt="x",
+        equals=lambda x: array_namespace(x).flip(x),
+    ),
+    x=reals("2"),
+)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_a_product_that_underflows_may_be_divided_by_its_factors(dtype):
+    """torch's rule: what is left of a product among the subnormal numbers, over each factor."""
+    prepared = prepare(PRODUCT, {})
+    least = {"float32": 2.0**-149, "float16": 2.0**-24, "bfloat16": 2.0**-133}[dtype]
+    beyond = False
+    for first, second in ((0.125, 2 * least), (3 * 2.0**-7, 77 * least), (2.0**-10, 999 * least)):
+        x = torch.tensor([first, second], dtype=getattr(torch, dtype), requires_grad=True)
+        x.prod().backward()
+        got = x.grad.double().numpy()
+        exact = {"x": x.detach().double().numpy()[None]}
+        differentiated, claimed = (
+            wanted_by(product_cell(kind, dtype), prepared, exact, {})[0]
+            for kind in ("reverse", "numeric")
+        )
+        assert np.all(differentiated.value == exact["x"][:, ::-1])
+        off = np.abs(got - differentiated.value[0])
+        assert np.all(off <= differentiated.envelope[0])
+        assert np.all(differentiated.allowed[0] <= claimed.allowed[0] + least)
+        beyond |= bool(np.any(off > claimed.envelope[0]))
+    assert beyond  # code of one's own has no such room
+
+
+def test_a_product_that_does_not_underflow_has_no_more_room():
+    prepared = prepare(PRODUCT, {})
+    exact = {"x": np.array([[3.0, -0.5], [0.0, 7.0], [0.0, 0.0]])}
+    differentiated, claimed = (
+        wanted_by(product_cell(kind, "float32"), prepared, exact, {})[0]
+        for kind in ("reverse", "numeric")
+    )
+    assert np.all(differentiated.envelope <= 3 * claimed.envelope + 2.0**-147)

@@ -449,6 +449,12 @@ WRONG += [
 
 # --- weighted means ---------------------------------------------------------------------------
 
+
+def _by_quotient_rule(x, w):
+    total = (1 + w * w).sum()
+    return w * w / total, (2 * w * x * total - 2 * w * (w * w * x).sum()) / total**2
+
+
 RIGHT += [
     right(
         "shrunk-mean",
@@ -466,15 +472,21 @@ RIGHT += [
     right(
         "shrunk-mean",
         "by the quotient rule",
-        lambda x, w: (
-            w * w / (1 + w * w).sum(),
-            (2 * w * x * (1 + w * w).sum() - 2 * w * (w * w * x).sum()) / (1 + w * w).sum() ** 2,
-        ),
+        _by_quotient_rule,
         bait="the quotient rule as it is written, which cancels",
+        dtype=("float64", "float32"),  # in float16: among the wrong ones
     ),
 ]
 
 WRONG += [
+    # Once among the right ones, in every dtype: inf for 1.94 at x = (31, 0), w = (7, 10).
+    wrong(
+        "shrunk-mean",
+        "quotient rule in float16",
+        _by_quotient_rule,
+        "products over a square, which overflow in float16",
+        dtype="float16",
+    ),
     wrong(
         "shrunk-mean",
         "n for one",

@@ -283,10 +283,24 @@ RIGHT = [
         lambda x, w: (w * x).sum() / w.sum(),
         kind="autograd",
     ),
-    right("weighted-mean", "quotient rule", _quotient_rule, bait="one quotient over the square"),
+    right(
+        "weighted-mean",
+        "quotient rule",
+        _quotient_rule,
+        bait="one quotient over the square",
+        dtype=("float64", "float32"),  # in float16: among the wrong ones
+    ),
 ]
 
 WRONG = [
+    # Once among the right ones, in every dtype: 0 for 1/258 at x = (1, 0), w = (1, 256).
+    wrong(
+        "weighted-mean",
+        "quotient rule in float16",
+        _quotient_rule,
+        "the square of the weights' sum overflows in float16",
+        dtype="float16",
+    ),
     wrong(
         "variance",
         "n - 1",

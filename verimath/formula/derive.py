@@ -210,6 +210,12 @@ def _product_reverse(node: Node, c: Node) -> Cotangents:
     return [op.multiply(_along(c, axis, x), _others(x, axis))]
 
 
+def divided_product(node: Node, c: Node) -> Cotangents:
+    """The product divided by each factor: torch's rule, of no value at a zero."""
+    x, axis = node.inputs[0], node.parameter
+    return [op.multiply(_along(c, axis, x), op.divide(_along(node, axis, x), x))]
+
+
 def _cumulative_reverse(node: Node, c: Node) -> Cotangents:
     axis, backwards = node.parameter
     return [op.cumulative(c, axis, backwards=not backwards)]
