@@ -49,7 +49,7 @@ from verimath.report.text import PHRASES
 from verimath.reproduce import script
 from verimath.residual import residuals
 from verimath.routes import Cell, Way, cells, declared_ways, derived_by, symbolic, ways_of
-from verimath.routes.execute import execute
+from verimath.routes.execute import Outcome, execute
 from verimath.shapes import Binding
 from verimath.shrink import shrink
 from verimath.ties import is_subgradient
@@ -260,6 +260,9 @@ class ClaimRun:
             if outcome.error is not None and self._is_undefined(cell, batch, inputs, example):
                 reason = f"raises where nothing is defined: {outcome.error}"
                 return Judgement(Status.INCONCLUSIVE, None, reason, example=example)
+            if outcome.error is not None and self._overflows(cell, batch, inputs, example, outcome):
+                reason = f"raises where a right order may overflow: {outcome.error}"
+                return Judgement(Status.INCONCLUSIVE, None, reason, example=example)
             if outcome.error is not None:
                 return Judgement(Status.ERROR, "raises", outcome.error, example=example)
             if outcome.mutated is not None:
@@ -283,6 +286,20 @@ class ClaimRun:
         wanted_there = [target.value[example] for target in self._want(cell, batch, inputs, None)]
         some = any(value.size for value in wanted_there)
         return some and not any(np.isfinite(value).any() for value in wanted_there)
+
+    def _overflows(
+        self,
+        cell: Cell,
+        batch: Batch,
+        inputs: dict[str, NDArray[Any]],
+        example: int,
+        outcome: Outcome,
+    ) -> bool:
+        """Whether Python says so (`math.fsum` raises) of an element that a right order may lose."""
+        if outcome.error is None or not outcome.error.startswith("OverflowError"):
+            return False
+        want = self._want(cell, batch, inputs, None)
+        return any(np.isinf(target.envelope[example]).any() for target in want)
 
     def _compare(
         self,
