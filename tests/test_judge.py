@@ -191,6 +191,22 @@ def test_an_output_without_a_bound_does_not_hide_the_other_one():
         assert (result.status, result.elements) == (status, 1)
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_output_with_open_elements_leaves_all_of_them_open(order):
+    """One beyond its bound that no envelope excuses isn't hidden by another output that passes."""
+    parts = [(came([7.0]), wanting([1.0], envelope=np.inf)), (came([2.0005]), wanting([2.0]))]
+    got, wants = zip(*parts[::order], strict=True)
+    result = judge([got], wants, dtype="float64")
+    assert (result.status, result.elements) == (OPEN, 2)
+    assert result.worst_ratio == pytest.approx(6000)
+    # The worst output need not have the largest ratio.
+    parts = [(came([2.0]), wanting([1.0], 0.5, 0.5)), (came([1.05]), wanting([1.0]))]
+    got, wants = zip(*parts[::order], strict=True)
+    result = judge([got], wants, dtype="float64")
+    assert (result.status, result.defect) == (WRONG, "value")
+    assert result.worst_ratio == pytest.approx(50)
+
+
 def test_exactly_at_the_bound_is_a_pass_and_just_beyond_is_not():
     want = wanting([1.0], allowed=2.0**-10)
     assert judged([1 + 2.0**-10], want).status is PASS
@@ -211,6 +227,7 @@ def test_beyond_the_envelope_is_wrong_and_the_worst_element_is_found():
     assert found is not None
     assert (found.index, found.got, found.want, found.allowed) == ((1, 0), 9.0, 3.0, 1e-3)
     assert (found.differing, found.compared) == (2, 4)
+    assert found.limit == 0.1
 
 
 def test_wrong_at_a_bound_of_zero():

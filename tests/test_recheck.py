@@ -1,5 +1,6 @@
 """`verimath recheck`: true certificates hold, corrupted and false ones don't, hostile ones end."""
 
+import functools
 import json
 import subprocess
 import sys
@@ -81,6 +82,27 @@ OWN = [
         A=symmetric("n n"),
         x=reals("n"),
     ),
+    # Steps that are multiplied by a matrix, along either axis, and by one for each of several.
+    _claim(
+        "push-through",
+        Equal(
+            left=lambda A, B: xp(A).linalg.inv(xp(A).eye(A.shape[0]) + A @ B) @ A,
+            right=lambda A, B: A @ xp(A).linalg.inv(xp(A).eye(B.shape[0]) + B @ A),
+        ),
+        A=reals("n m"),
+        B=reals("m n"),
+    ),
+    _claim(
+        "push-through-stacked",
+        Equal(
+            left=lambda A, B: xp(A).linalg.inv(A + B @ B) @ A,
+            right=lambda A, B: xp(A).linalg.inv(
+                xp(A).eye(A.shape[1]) + xp(A).linalg.inv(A) @ B @ B
+            ),
+        ),
+        A=reals("2 n n"),
+        B=reals("2 n n"),
+    ),
     _claim(
         "false-traces",
         Equal(left=lambda A: _trace(A) ** 2, right=lambda A: _trace(A @ A)),
@@ -108,10 +130,15 @@ OWN = [
 ]
 
 
-@pytest.fixture(scope="module")
-def proofs() -> dict[str, Proof]:
+@functools.cache
+def _proofs() -> dict[str, Proof]:
     claims = [*all_claims().values(), *OWN]
     return {claim.id: verimath.prove(claim) for claim in claims}
+
+
+@pytest.fixture
+def proofs() -> dict[str, Proof]:
+    return dict(_proofs())
 
 
 def report_of(proofs: dict[str, Proof]) -> Report:
@@ -419,6 +446,23 @@ def _term(coefficient: str, *factors: tuple[str, tuple[str, ...]], exponent: str
     }
 
 
+def test_roots_are_tried_with_every_sign() -> None:
+    """The first root of a product is that of its factors; the others' signs are anybody's."""
+    graph = [
+        X,
+        node("input", (), ["n"], "y"),
+        node("multiply", [0, 1], ["n"]),
+        node("power", [2], ["n"], "1/2"),
+        node("power", [0], ["n"], "1/2"),
+        node("power", [1], ["n"], "1/2"),
+        node("multiply", [4, 5], ["n"]),
+        node("multiply", [4, 4], ["n"]),
+    ]
+    inputs = (("x", ("n",)), ("y", ("n",)))
+    refused(evaluation(graph, [[3, 6]], {"n": [1, 1]}, inputs), "differ")
+    assert check(evaluation(graph, [[7, 0]], {"n": [1, 1]}, inputs)).holds
+
+
 def test_a_step_that_holds_for_small_sizes_only_is_noticed() -> None:
     """The antisymmetriser's first term is the others for n < 3: a step that says so is false."""
     a, b, c = (("h0", (x, x)) for x in ("s0", "s1", "s2"))
@@ -486,6 +530,33 @@ def test_every_rule_is_noticed_when_its_step_is_tampered_with(proofs: dict[str, 
                     tampered["steps"][place]["rule"] = "left side minus right side"
                     refused(sealed(renamed), "has no rule")
     assert {"A⁻¹ A = I", "a sum divided by itself is one", "multiplied by a denominator"} <= rules
+
+
+@pytest.mark.parametrize("name", ["push-through", "push-through-stacked"])
+def test_another_matrix_that_a_step_is_multiplied_by_is_noticed(
+    proofs: dict[str, Proof], name: str
+) -> None:
+    """Nothing, twice as much, or the same along another axis."""
+
+    def changed(change: Any) -> Proof:
+        edited = editable(proofs[name])
+        (part,) = edited["certificate"]
+        times = next(
+            step["times"]
+            for output in part["steps"]["outputs"]
+            for step in output["steps"]
+            if "axis" in (step.get("times") or {})
+        )
+        change(times)
+        return sealed(edited)
+
+    assert check(changed(lambda times: None)).holds
+    refused(changed(lambda times: times.update(terms=[])), "singular")
+    for change in (
+        lambda times: times.update(terms=times["terms"] * 2),
+        lambda times: times.update(axis=times["axis"] - 1),
+    ):
+        assert check(changed(change)).holds is False
 
 
 def test_a_hypothesis_that_is_dropped_is_missed(proofs: dict[str, Proof]) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verimath.arbiter import Ruling, rule
+from verimath.arithmetic.matrix_bounds import certainly_factored
 from verimath.backends import Backend, Fetched, select_backends
 from verimath.behaviour.checks import Behaviour, applies_to
 from verimath.behaviour.lab import Fault
@@ -48,8 +49,17 @@ from verimath.report.record import (
 from verimath.report.text import PHRASES
 from verimath.reproduce import script
 from verimath.residual import residuals
-from verimath.routes import Cell, Way, cells, declared_ways, derived_by, symbolic, ways_of
-from verimath.routes.execute import Outcome, execute
+from verimath.routes import (
+    Cell,
+    Way,
+    cells,
+    declared_ways,
+    derived_by,
+    parts_of,
+    symbolic,
+    ways_of,
+)
+from verimath.routes.execute import execute
 from verimath.shapes import Binding
 from verimath.shrink import shrink
 from verimath.ties import is_subgradient
@@ -126,6 +136,7 @@ class ClaimRun:
                 side="candidate",
                 derived=derived_by(claim.statement),
                 error_class=claim.error_class,
+                parts=parts_of(claim.statement),
             ),
         )
         self.batches = draw_examples(
@@ -150,7 +161,7 @@ class ClaimRun:
             id=self.claim.id,
             title=self.claim.title,
             source=self.claim.source,
-            statement=statement_tex(self.claim.statement, shown.primal, shown.claimed),
+            statement=statement_tex(self.claim.statement, shown.primal, shown.printed),
             domain=str(self.domain),
             expected=self.claim.expected,
             outcome=outcome,
@@ -260,8 +271,15 @@ class ClaimRun:
             if outcome.error is not None and self._is_undefined(cell, batch, inputs, example):
                 reason = f"raises where nothing is defined: {outcome.error}"
                 return Judgement(Status.INCONCLUSIVE, None, reason, example=example)
-            if outcome.error is not None and self._overflows(cell, batch, inputs, example, outcome):
+            if outcome.error is not None and self._overflows(
+                cell, batch, inputs, example, outcome.error
+            ):
                 reason = f"raises where a right order may overflow: {outcome.error}"
+                return Judgement(Status.INCONCLUSIVE, None, reason, example=example)
+            if outcome.error is not None and self._may_give_up(cell, point, outcome.error):
+                reason = (
+                    f"gives up on a matrix that is singular to working precision: {outcome.error}"
+                )
                 return Judgement(Status.INCONCLUSIVE, None, reason, example=example)
             if outcome.error is not None:
                 return Judgement(Status.ERROR, "raises", outcome.error, example=example)
@@ -293,13 +311,25 @@ class ClaimRun:
         batch: Batch,
         inputs: dict[str, NDArray[Any]],
         example: int,
-        outcome: Outcome,
+        error: str,
     ) -> bool:
         """Whether Python says so (`math.fsum` raises) of an element that a right order may lose."""
-        if outcome.error is None or not outcome.error.startswith("OverflowError"):
+        if not error.startswith("OverflowError"):
             return False
         want = self._want(cell, batch, inputs, None)
         return any(np.isinf(target.envelope[example]).any() for target in want)
+
+    def _may_give_up(self, cell: Cell, inputs: Mapping[str, NDArray[Any]], error: str) -> bool:
+        """Whether a factorisation may fail: of a positive definite input that hardly is one."""
+        if not error.partition(":")[0].endswith("LinAlgError"):
+            return False
+        format_ = cell.backend.format(cell.dtype)
+        return any(
+            not certainly_factored(matrix, format_)
+            for name, spec in self.domain.inputs.items()
+            if spec.structure == "positive definite"
+            for matrix in inputs[name].astype(np.float64).reshape(-1, *inputs[name].shape[-2:])
+        )
 
     def _compare(
         self,
@@ -566,7 +596,7 @@ class ClaimRun:
         (numpy,) = select_backends(["numpy"])
         found: list[Mutant] = []
         for name, function in self.claim.mutants.items():
-            way = Way(name, "formula", function, ("numpy",))
+            way = Way(name, "formula", function, ("numpy",), parts=parts_of(self.claim.statement))
             killed = {
                 cell.dtype: self._kills(cell) for cell in cells([way], [numpy], _MUTANT_DTYPES)
             }

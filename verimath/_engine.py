@@ -202,7 +202,7 @@ def explanation(claim: Claim) -> str:
         title=f"{claim.id}: {claim.title}",
         source=claim.source,
         domain=str(claim.domain),
-        statement=statement_tex(claim.statement, shown.primal, shown.claimed),
+        statement=statement_tex(claim.statement, shown.primal, shown.printed),
         proof=run_.proof(),
     )
 

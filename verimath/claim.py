@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal
 
 from verimath.domain import Domain
 from verimath.errors import ClaimError
+from verimath.tangent import PARTS, Part
 
 Function = Callable[..., Any]
 Library = Literal["numpy", "torch"]
@@ -38,15 +39,29 @@ class Derivative:
         """The inputs differentiated in, always as a tuple."""
         return (self.wrt,) if isinstance(self.wrt, str) else tuple(self.wrt)
 
+    def parts(self) -> tuple[Part | None, ...]:
+        """What of each derivative isn't judged: nothing, unless a gradient says so."""
+        return (None,) * len(self.wrt_names)
+
 
 @dataclass(frozen=True, slots=True)
 class Gradient(Derivative):
     """The gradient of the scalar formula `of` in input `wrt` is `equals`.
 
     `wrt` may be several names; `equals` then returns as many arrays, each of its input's shape.
+    `up_to` names, by input, a part that isn't determined because no input of the domain moves in
+    it, and that isn't judged: "antisymmetric" of the gradient in a symmetric matrix, "above the
+    diagonal" and "below the diagonal" in a triangular one, "constant along rows" in rows that sum
+    to one (Horn and Johnson, *Matrix Analysis*, 2nd ed., section 0.6.4).
     """
 
     noun = "gradient"
+
+    up_to: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def parts(self) -> tuple[Part | None, ...]:
+        """The part that isn't judged of every gradient."""
+        return tuple(PARTS[self.up_to[n]] if n in self.up_to else None for n in self.wrt_names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +231,24 @@ class Claim:
         object.__setattr__(self, "mutants", MappingProxyType(dict(self.mutants)))
 
 
+def _undetermined(statement: Gradient, domain: Domain) -> str:
+    """What is wrong with the parts that a gradient isn't judged by, or an empty string."""
+    if not isinstance(statement.up_to, Mapping):
+        return f"up_to={statement.up_to!r}; wanted {{input: part}}"
+    for name, what in statement.up_to.items():
+        if name not in statement.wrt_names:
+            return f"up_to names {name!r}, but the gradient is in {', '.join(statement.wrt_names)}"
+        if what not in PARTS:
+            return f"up_to={{{name!r}: {what!r}}}; wanted one of {', '.join(map(repr, PARTS))}"
+        wanted, spec = PARTS[what].structures, domain.inputs[name]
+        if spec.structure not in wanted:
+            return (
+                f"up_to={{{name!r}: {what!r}}}, but in {spec} a gradient has that part; it is "
+                f"undetermined for {' or '.join(sorted(wanted))} inputs"
+            )
+    return ""
+
+
 def _problem(claim: Claim) -> str:
     """The first thing that is wrong with a claim, or an empty string."""
     statement = claim.statement
@@ -248,6 +281,10 @@ def _problem(claim: Claim) -> str:
             return f"wrt={statement.wrt!r}, but {fixed[0]} holds no real numbers"
         if isinstance(statement, Hessian) and len(statement.wrt_names) > 1:
             return f"wrt={statement.wrt!r}; a Hessian is in one input"
+        if isinstance(statement, Gradient):
+            problem = _undetermined(statement, claim.domain)
+            if problem:
+                return problem
     if isinstance(statement, AtMost) and not (
         isinstance(statement.bound, int | float) and 0 <= statement.bound < float("inf")
     ):

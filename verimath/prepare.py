@@ -6,7 +6,7 @@ claimed closed form and every route are judged against it and share no code with
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, partial
 from itertools import product
@@ -36,8 +36,10 @@ from verimath.formula.derive import (
 from verimath.formula.graph import Formula, Kind, Node, topological
 from verimath.formula.jacobian import hessian, jacobian
 from verimath.formula.trace import trace as trace_formula
+from verimath.formula.traced import TracedArray, as_node
 from verimath.routes import Cell
 from verimath.shapes import Binding, Size, shape_text
+from verimath.tangent import Part
 
 # However exact a formula is, its number may be made of others: 3 x - x of 2 x.
 _FEW = 4
@@ -51,7 +53,8 @@ class Prepared:
 
     `reference` gives what is wanted, `claimed` the other side of the statement (None where there is
     none), `forward` the directional derivative per differentiated input, of the primal formula or,
-    for a Hessian, of its gradient.
+    for a Hessian, of its gradient; `stated` is what the claim claims as it is written, without the
+    parts left out that aren't judged.
     """
 
     claim: Claim
@@ -61,6 +64,12 @@ class Prepared:
     claimed: Formula | None
     derivation: Derivation | None
     forward: Mapping[str, Formula]
+    stated: Formula | None = None
+
+    @property
+    def printed(self) -> Formula | None:
+        """The other side of the statement as it was written."""
+        return self.stated or self.claimed
 
     @property
     def orders(self) -> tuple[Formula, ...]:
@@ -219,13 +228,14 @@ def _prepare(claim: Claim, ranks: Mapping[str, int]) -> Prepared:
     match statement:
         case Derivative():
             primal = trace(statement.of, shapes)
-            derivation = _derivation(statement, primal)
-            claimed = trace(statement.equals, shapes)
+            derivation = _determined(_derivation(statement, primal), statement.parts())
+            stated = trace(statement.equals, shapes)
+            claimed = _rest(stated, statement.parts())
             reference = derivation.derivatives
             _same_shapes(reference, claimed, f"the {statement.noun}", "the closed form")
             once = gradients(primal, derivation.wrt) if isinstance(statement, Hessian) else primal
             forward = {name: push_forward(once, name, _TANGENT) for name in derivation.wrt}
-            return Prepared(claim, ranks, primal, reference, claimed, derivation, forward)
+            return Prepared(claim, ranks, primal, reference, claimed, derivation, forward, stated)
         case Equal():
             left, right = trace(statement.left, shapes), trace(statement.right, shapes)
             _same_shapes(left, right, "the left side", "the right side")
@@ -233,6 +243,28 @@ def _prepare(claim: Claim, ranks: Mapping[str, int]) -> Prepared:
         case AtMost():
             formula = trace(statement.of, shapes)
             return Prepared(claim, ranks, formula, formula, None, None, {})
+
+
+def _determined(derivation: Derivation, parts: Sequence[Part | None]) -> Derivation:
+    """The derivation of what is left without the parts that nothing determines."""
+    if not any(parts):
+        return derivation
+    again = derivation.again
+    return replace(
+        derivation,
+        derivatives=_rest(derivation.derivatives, parts),
+        again=lambda *arguments: _rest(again(*arguments), parts),
+    )
+
+
+def _rest(formula: Formula, parts: Sequence[Part | None]) -> Formula:
+    if len(formula.outputs) != len(parts):
+        return formula  # that they are as many is asked elsewhere
+    outputs = tuple(
+        node if part is None else as_node(part.rest(TracedArray(node)))
+        for node, part in zip(formula.outputs, parts, strict=True)
+    )
+    return replace(formula, outputs=outputs)
 
 
 def _derivation(statement: Derivative, primal: Formula) -> Derivation:
@@ -485,6 +517,9 @@ def _forward_bounds(
 ) -> list[Array]:
     """Bounds of forward mode: one directional derivative per element of the input."""
     bounds: list[Array] = []
+    statement = prepared.claim.statement
+    assert isinstance(statement, Derivative)  # nothing else has a forward mode
+    parts = dict(zip(statement.wrt_names, statement.parts(), strict=True))
     for name, formula in prepared.forward.items():
         count, *shape = batch[name].shape
         of = [size.at(binding) for size in formula.outputs[0].shape]
@@ -496,7 +531,11 @@ def _forward_bounds(
         repeated = {key: np.repeat(values, directions, axis=0) for key, values in batch.items()}
         (found,) = evaluate(formula, {**repeated, _TANGENT: basis}, binding, dtypes=(format_,))
         bound = np.broadcast_to(found.bounds[format_.name], (count * directions, *of))
+        if parts[name] is not None:  # taking it out rounds, too
+            bound = bound + gamma(_FEW, format_) * (bound + np.abs(found.value))
         # The elements of the input come last.
         moved = np.moveaxis(bound.reshape((count, directions, *of)), 1, -1)
-        bounds.append(moved.reshape((count, *of, *shape)))
+        last = moved.reshape((count, *of, *shape))
+        part = parts[name]
+        bounds.append(last if part is None else part.spread(last))
     return bounds

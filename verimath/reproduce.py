@@ -58,7 +58,7 @@ def main(function):
             wrong.append(f"got shape {{result.shape}} in {{kind}}")
             wrong.append(f"wanted shape {{want.shape}} in {dtype}")
             continue
-        judged = np.isfinite(want) & np.isfinite(allowed)
+{rest}        judged = np.isfinite(want) & np.isfinite(allowed)
         with np.errstate(all="ignore"):
             result = result.astype(np.float64)
             off = judged & ~(np.abs(result - want) <= allowed)
@@ -273,10 +273,21 @@ def script(
         kinds="torch.Tensor" if torch else "(np.ndarray, np.generic)",
         fetch=f"result{bring}" if torch else "np.asarray(result)",
         dtype=cell.dtype,
+        rest=rest_lines(cell),
         bound="" if bound is None else _BOUND.format(bound=bound),
         function=function,
     )
     return head(title) + source + main
+
+
+def rest_lines(cell: Cell, wants: str = "wants") -> str:
+    """Lines that take parts out of a result that aren't judged; `wants` is what it is held to."""
+    lines: list[str] = []
+    for k, part in enumerate(cell.way.parts):
+        if part is not None:
+            lines.append(f"        if want is {wants}[{k}][0]:  # up to {part.words}\n")
+            lines.append(f"            result = {part.script}\n")
+    return "".join(lines)
 
 
 def head(title: str) -> str:

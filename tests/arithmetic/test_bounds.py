@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from verimath import composites
-from verimath.arithmetic.rounding import evaluate
+from verimath.arithmetic.rounding import evaluate, evaluate_all
 from verimath.backends.torch import StandardTensor
 from verimath.formula import operations as op
 from verimath.formula.graph import Formula
@@ -104,6 +104,11 @@ SINGLE = {
     "cumulative sum": _xp(lambda xp, x, a: xp.cumulative_sum(x)),
     "cumulative product": _xp(lambda xp, x, a: xp.cumulative_prod(x)),
     "max": _xp(lambda xp, x, a: xp.max(a @ a, axis=0)),
+    "max along rows": _xp(lambda xp, x, a: xp.max(a @ a, axis=1)),
+    "taken": _xp(lambda xp, x, a: xp.take(a @ a, xp.arange(1), axis=1)),
+    "tan": _xp(lambda xp, x, a: xp.tan(x * x / 3)),
+    "sums along rows": _xp(lambda xp, x, a: xp.cumulative_sum(a / 3 + x, axis=1)),
+    "products along rows": _xp(lambda xp, x, a: xp.prod(a / 3 + x, axis=1)),
     "where": _xp(lambda xp, x, a: xp.where(x * 3 > x + 1, x * 3, x + 1)),
     "softmax": _xp(lambda xp, x, a: composites.softmax(x)),
     "log_softmax": _xp(lambda xp, x, a: composites.log_softmax(x * 3)),
@@ -146,6 +151,38 @@ def test_no_function_leaves_its_bound(name, spread):
     assert compared > (0 if spread == "wide" else 20)
 
 
+@settings(max_examples=60)
+@given(
+    st.lists(st.floats(-4, 4, width=16), min_size=1, max_size=12),
+    st.lists(st.integers(0, 2), min_size=12, max_size=12),
+    st.sampled_from([np.float64, np.float32]),
+    st.randoms(use_true_random=False),
+)
+def test_what_is_added_up_at_places_keeps_its_bound(numbers, places, kind, order):
+    """Rounded terms x x / 3, in any order of addition, against fractions."""
+    x, k = op.input_("x", (N,)), op.input_("k", (N,), "integer")
+    third = op.divide(op.multiply(x, x), op.constant(3))
+    node = op.scatter(third, k, 0, Size.of(3))
+    places = np.array(places[: len(numbers)])
+    batch = {"x": np.array([numbers]), "k": places[None]}
+    name = np.dtype(kind).name
+    formula = Formula("f", {"x": x, "k": k}, (node,), {})
+    (found,) = evaluate(formula, batch, {"n": len(numbers)}, dtypes=(name,))
+    terms = kind(numbers) * kind(numbers) / kind(3)
+    for place in range(3):
+        mine = [(terms[i], numbers[i]) for i in range(len(numbers)) if places[i] == place]
+        order.shuffle(mine)
+        got = kind(0)
+        for term, _ in mine:
+            got = got + term
+        exact = sum((Fraction(v) ** 2 / 3 for _, v in mine), Fraction(0))
+        assert abs(Fraction(float(got)) - exact) <= Fraction(found.bounds[name][0, place])
+        assert abs(Fraction(found.value[0, place]) - exact) <= Fraction(found.error[0, place])
+        # n terms have three roundings and n - 1 sums, of at most their sum.
+        most = exact * Fraction(2 * (len(numbers) + 5) * float(np.finfo(kind).eps))
+        assert found.bounds[name][0, place] <= most + Fraction(1, 2**120)
+
+
 NEAR_SINGULAR = [[[1.0, 1.0], [1.0, 1.0 + 2.0**-12]], [[1.0, 2.0], [2.0, 4.0 + 2.0**-10]]]
 
 
@@ -164,6 +201,19 @@ def test_singular_matrices_have_no_bound(name):
     batch = {"x": np.ones((1, 2)), "a": np.array([[[1.0, 2.0], [2.0, 4.0]]])}
     (found,) = evaluate(formula, batch, {"n": 2}, dtypes=("float32",))
     assert np.isinf(found.bounds["float32"]).all()
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_sums_that_overflow_before_they_are_multiplied_have_no_normwise_bound(which):
+    """Strassen's method adds elements of A first, which zeros in B don't undo."""
+    formula = trace(lambda a, b: a @ b, {"a": (N, N), "b": (N, N)})
+    calm, full = np.zeros((1, 2, 2)), np.full((1, 2, 2), float(np.finfo(np.float32).max))
+    for large, open_ in ((full, True), (full / 4, False)):
+        pair = (large, calm) if which == 0 else (calm, large)
+        batch = dict(zip("ab", pair, strict=True))
+        ((found,),) = evaluate_all((formula,), batch, {"n": 2}, dtypes=("float32",), normwise=True)
+        assert np.isinf(found.bounds["float32"]).all() == open_
+        assert np.isfinite(found.bounds["float64"]).all()
 
 
 def test_one_singular_matrix_of_a_batch_costs_no_other_its_value():

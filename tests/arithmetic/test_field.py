@@ -17,6 +17,7 @@ from verimath.arithmetic.residues import DegenerateError, Residues
 from verimath.errors import NotExpressibleError
 from verimath.formula import operations as op
 from verimath.formula.core import lowered
+from verimath.formula.graph import topological
 from verimath.formula.trace import trace
 from verimath.shapes import Size, parse_shape
 
@@ -56,6 +57,71 @@ def test_rational_formulas_are_what_they_are(node, seed, by_value):
         assert got.im is None
         assert got.shape == want.shape
         np.testing.assert_array_equal(got.re, Field().reduce(want))
+
+
+N, D = Size.of("n"), Size.of("d")
+NAMED = inputs()
+PLACES = op.input_("k", (Size.of(2), Size.of(3)), "integer")
+# What random formulas don't reach.
+RULES = {
+    "put after another": lambda: op.concatenate([NAMED["B"], op.transpose(NAMED["C"])], 1),
+    "a product along the first": lambda: op.product(NAMED["T"], 0),
+    "a product along the last": lambda: op.product(NAMED["T"], 2),
+    "scattered": lambda: op.scatter(
+        op.input_("M", (N, Size.of(2), Size.of(3), D)), PLACES, 1, Size.of(4)
+    ),
+    "gathered": lambda: op.gather(op.input_("M", (N, Size.of(4), D)), PLACES, 1),
+    "a table": lambda: op.multiply(NAMED["s"], op.table([[0.5, -2 / 3], [3.0, 0.0]])),
+    "chosen by positions": lambda: op.where(
+        op.compare("less", op.index(N), op.constant(1)), NAMED["x"], NAMED["s"]
+    ),
+    "indices by positions": lambda: op.gather(
+        NAMED["x"],
+        op.where(op.compare("equal", op.index(N), op.index(N)), op.index(N), op.constant(0)),
+        0,
+    ),
+    "backwards": lambda: op.cumulative(NAMED["T"], 1, backwards=True),
+    "a stack of inverses": lambda: op.inverse(
+        op.add(op.permute(NAMED["T"], (1, 0, 2)), op.multiply(op.constant(3), op.delta(N)))
+    ),
+    "a stack of determinants": lambda: op.determinant(op.permute(NAMED["T"], (1, 2, 0))),
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_every_rule_is_what_it_is(name):
+    node = RULES[name]()
+    leaves = {x.parameter: x for x in topological((node,)) if x.operation == "input"}
+    values = drawn({k: x for k, x in leaves.items() if k != "k"}, name)
+    if "k" in leaves:
+        values["k"] = [np.array([[0, 3, 1], [1, 1, 0]], dtype=object)] * len(SIZES)
+    if name == "a table":
+        values["s"] = [np.array(7, dtype=object)] * len(SIZES)
+    (found,) = Evaluation(point(values)).of(lowered((node,)))
+    for k, (sizes, got) in enumerate(zip(SIZES, found, strict=True)):
+        here = {key: arrays[k] for key, arrays in values.items()}
+        if name == "put after another":
+            want = np.concatenate([here["B"], here["C"].T], axis=1)
+        elif name == "a table":
+            third = 7 * -2 * pow(3, -1, PRIME)
+            want = np.array([[7 * pow(2, -1, PRIME), third], [21, 0]], dtype=object)
+        else:
+            want = graph(Field(), node, here, sizes)
+        np.testing.assert_array_equal(got.re, Field().reduce(want))
+        assert got.im is None
+        assert got.prime == PRIME
+
+
+@pytest.mark.parametrize("how", ["and", "or", "not"])
+def test_masks_that_are_numbers_are_combined(how):
+    masks = [op.input_(name, (Size.of(4),), "boolean") for name in "ab"]
+    node = op.convert(op.logical(how, *masks[: 1 if how == "not" else 2]))
+    given = {"a": np.array([0, 0, 1, 1], object), "b": np.array([0, 1, 0, 1], object)}
+    here = Point(PRIME, ({},), {k: [Residues(PRIME, v)] for k, v in given.items()}, "s", False)
+    ((got,),) = Evaluation(here).of(lowered((node,)))
+    a, b = (np.array(v, dtype=bool) for v in given.values())
+    wanted = {"and": a & b, "or": a | b, "not": ~a}[how]
+    assert [int(v) for v in got.re] == [int(v) for v in wanted]
 
 
 def core(*functions, shapes, ties=False):
@@ -256,6 +322,7 @@ def test_merged_arguments_are_reported():
     ("function", "reason"),
     [
         (lambda x, y: (x + y) ** (1 / 3), "the power 1/3"),
+        (lambda x, y: ns(x).take(x, ns(x).arange(1) + 3), "a place along its axis"),
         (lambda x, y: ns(x).take(x, ns(x).arange(1) + 5), "a place along its axis"),
         (lambda x, y: ns(x).take(x, ns(x).arange(1) - 1), "a place along its axis"),
     ],

@@ -7,6 +7,7 @@ read by docs/certificates.md alone.
 
 import itertools
 import json
+import math
 import re
 from fractions import Fraction
 
@@ -282,7 +283,7 @@ def _node(numbers, node, x, inputs, sizes):
             return np.flip(found, axis) if backwards else found
         case "max" | "product":
             rows = np.moveaxis(x[0], node.parameter, -1)
-            function = max if node.operation == "max" else (lambda r: np.prod(r, initial=one))
+            function = max if node.operation == "max" else (lambda r: math.prod(r, start=one))
             found = np.empty(rows.shape[:-1], dtype=object)
             for i in np.ndindex(*found.shape):
                 found[i] = function(list(rows[i]))

@@ -212,6 +212,7 @@ def test_exponentials_have_the_degree_of_their_exponents(formula, scale, least):
     [
         # an unknown for every argument
         (lambda x, y, A, B: ns(x).log(x / y), 1, 0),
+        (lambda x, y, A, B: ns(x).log(x * x * x * x * x), 1, 0),
         (lambda x, y, A, B: ns(x).atan(x), 1, 0),
         # nine different denominators; (a_11 a_22 a_33) times the six others, over all of them
         (lambda x, y, A, B: ns(A).linalg.det(A / A.T), 9, 9),

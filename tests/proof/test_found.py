@@ -15,6 +15,7 @@ from verimath import (
     distinct,
     given,
     induction,
+    integers,
     labels,
     masks,
     nonzero,
@@ -535,3 +536,136 @@ def test_a_sum_of_nothing_is_a_number():
         x=reals("n"),
     )
     assert found.label == "refuted"
+
+
+def test_what_exponents_stand_for_is_printed():
+    found = equal(lambda x: (x ** (1 / 3)) ** 3, lambda x: x, x=positive("n"))
+    assert found.hypotheses == ("the exponent 0.3333333333333333 stands for 1/3",)
+
+
+def test_a_proof_is_about_finite_numbers():
+    found = equal(lambda x: x - x, lambda x: ns(x).zeros_like(x), x=reals("n", allow_nan=True))
+    assert found.hypotheses == ("x is finite",)
+
+
+# An inverse is there nowhere, or nowhere but at the smallest size.
+NOWHERE = {
+    "of an odd skew matrix": (lambda A: A - A.T, "3 3"),
+    "of a matrix of rank one": (lambda A: A[:, :1] * A[:1, :], "n n"),
+}
+
+
+@pytest.mark.parametrize("name", NOWHERE)
+def test_nothing_is_proved_of_what_is_defined_nowhere(name):
+    singular, shape = NOWHERE[name]
+    found = equal(
+        lambda A: ns(A).linalg.solve(singular(A), singular(A)),
+        lambda A: ns(A).eye(A.shape[0]),
+        A=reals(shape),
+    )
+    assert found.label == "none"
+    assert "no point was found" in found.finding
+
+
+def test_nothing_is_proved_at_a_shape_without_values():
+    found = equal(
+        lambda x: ns(x).take(x, ns(x).arange(2) - 1),
+        lambda x: ns(x).take(x, ns(x).arange(2) - 1),
+        x=reals("3"),
+    )
+    assert found.label == "none"
+
+
+def seventh(strict, x, y):
+    z = ns(x).astype(y, x.dtype)
+    return number(z > 7 if strict else z >= 7, x)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_every_label_is_tried_where_it_is_compared_as_a_real_number(seed):
+    claim = Claim(
+        id="x",
+        title="x",
+        source="x",
+        domain=Domain(x=reals("n"), y=labels("n", classes=10)),
+        statement=Equal(
+            left=lambda x, y: seventh(True, x, y), right=lambda x, y: seventh(False, x, y)
+        ),
+    )
+    assert climbed([prepare(claim, {})], seed=seed).label == "none"
+
+
+def test_whole_numbers_that_are_too_many_are_no_real_numbers():
+    for spec in (integers("n", 0, 1000), integers("n"), labels("n", classes=100)):
+        found = equal(
+            lambda x, y: seventh(True, x, y),
+            lambda x, y: seventh(False, x, y),
+            x=reals("n"),
+            y=spec,
+        )
+        assert found.label == "none"
+        assert "too many to look at" in found.finding
+
+
+def zero_where_defined(x):
+    return ns(x).sqrt(x) - ns(x).sqrt(x)
+
+
+ZERO_IN_DISGUISE = {
+    "a singular matrix": (lambda A: ns(A).linalg.det(A - A.T), "3 3"),
+    "what is defined at some points": (zero_where_defined, "n"),
+}
+
+
+@pytest.mark.parametrize("name", ZERO_IN_DISGUISE)
+def test_zero_in_disguise_is_seen_where_it_is_compared(name):
+    zero, shape = ZERO_IN_DISGUISE[name]
+    found = equal(
+        lambda x: number(zero(x) > 0, x), lambda x: number(zero(x) >= 0, x), x=reals(shape)
+    )
+    assert found.label == "none"
+
+
+def test_functions_that_have_values_at_small_numbers_alone_may_be_compared():
+    found = equal(
+        lambda x: number(ns(x).asin(x) > 0, x),
+        lambda x: number(ns(x).asin(x) >= 0, x),
+        x=reals("n"),
+    )
+    assert found.label.startswith("all_shapes")
+
+
+TRUE_WHERE_DEFINED = {
+    "a root squared": lambda x: ns(x).sqrt(x) ** 2,
+    "a power of one half squared": lambda x: (x**0.5) ** 2,
+    "exp of log": lambda x: ns(x).exp(ns(x).log(x)),
+    "a reciprocal of reciprocals of a root": lambda x: ((x**-0.5) ** -1) ** 2,
+}
+
+
+@pytest.mark.parametrize("name", TRUE_WHERE_DEFINED)
+def test_points_at_which_something_cancelled_has_no_value_refute_nothing(name):
+    found = equal(TRUE_WHERE_DEFINED[name], lambda x: abs(x), x=reals("n"))
+    assert found.label != "refuted"
+    # There is one where all is defined.
+    assert equal(TRUE_WHERE_DEFINED[name], lambda x: -abs(x), x=reals("n")).label == "refuted"
+
+
+def test_a_slope_is_refuted_where_the_function_is_defined_alone():
+    def slope(sign):
+        return proof(
+            Gradient(
+                of=lambda x: ns(x).sum(ns(x).acosh(x)),
+                wrt="x",
+                equals=lambda x: sign(x) / ns(x).sqrt(x * x - 1),
+            ),
+            x=reals("n"),
+        ).label
+
+    assert slope(lambda x: x / abs(x)) != "refuted"
+    assert slope(lambda x: -x / abs(x)) == "refuted"
+
+
+def test_no_bound_is_exceeded_where_nothing_is_defined():
+    found = proof(AtMost(of=lambda x: ns(x).sqrt(x) ** 2 - abs(x), bound=1), x=reals("n"))
+    assert found.label == "none"

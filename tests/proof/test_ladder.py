@@ -229,6 +229,31 @@ def test_rungs():
     assert proof.finding.startswith("undecided: ")
 
 
+def test_what_is_shown_at_a_few_sizes_is_no_proof_for_all():
+    """Products along a dimension have no bound; so neither has an induction over them."""
+
+    def powers(x):
+        return ns(x).prod(x**2)
+
+    def squared(x):
+        return ns(x).prod(x) ** 2
+
+    proof = prove(claim(Equal(left=powers, right=squared), x=reals("n")))
+    assert proof.label == "exact_at_shapes"
+    assert proof.shapes == ("n=2", "n=1")
+    assert proof.finding == "not for all shapes: along n, elements are multiplied along it"
+    assert proof.failure_bits >= 40
+    steps = induction(
+        left=(lambda x: 0 * ns(x).sum(x) + 1, lambda S, x: S * powers(x)),
+        right=(lambda x: 0 * ns(x).sum(x) + 1, lambda T, x: T * squared(x)),
+        relation=lambda T, x: 1 * T,
+    )
+    assert prove(claim(steps, T=reals(), x=reals("n"))).label == "exact_at_shapes"
+    beyond = prove(claim(AtMost(of=lambda x: x, bound=0.25), x=given([0.5])))
+    assert beyond.label == "refuted"
+    assert "beyond 1/4" in beyond.finding
+
+
 def test_a_domain_of_one_shape_has_no_other_shapes():
     proof = prove(claim(Equal(left=lambda x: x + x, right=lambda x: 2 * x), x=reals("2 3")))
     assert proof.label == "exact_at_shapes"

@@ -442,6 +442,7 @@ MOVED = {
     "merged behind it": lambda: (_reshaped(over((5, 4, 2, 3), 1), 5, 4, 6), 1),
     "divided before it": lambda: (_reshaped(over((6, 4, 5), 1), 2, 3, 4, 5), 2),
     "with axes of one": lambda: (_reshaped(over((5, 1, 4), 2), 1, 5, 4, 1), 2),
+    "one after another": lambda: (op.concatenate([over((5, 4), 1), over((3, 4), 1)], 0), 1),
     "before a sum": lambda: (op.sum_(over((5, 4, 2), 1), (0,)), 0),
     "before a cumulative sum": lambda: (op.cumulative(over((5, 4), 1), 0), 1),
 }
@@ -472,6 +473,21 @@ def test_products_of_denominators_are_where_their_axis_went():
         assert count(op.add(node, over(rest, place))) == m - 1
 
 
+def test_denominators_are_those_of_the_last_axes():
+    """Repeated along a new first axis, before it is divided by and after."""
+    several = [Size.of(k) for k in (2, 3, 4)]
+    s = op.sum_(op.input_("S", (*several[1:], N)), (2,))
+    first = op.divide(op.input_("x", several), s)
+    assert count(op.add(first, op.divide(op.constant(1), s))) == 0
+    # x / s + y / (s s), which counts as a denominator of its own
+    assert count(op.add(first, op.divide(op.input_("y", several[1:]), op.multiply(s, s)))) == 2
+
+
+def test_a_root_is_a_root_unless_it_is_said_to_be_an_unknown():
+    (node,) = lowered((op.function("sqrt", op.sum_(op.input_("x", (N,)), (0,))),))
+    assert bounds([(node, node)], {"n": 1}).largest == {"n": 2}
+
+
 def test_a_divided_axis_varies_along_both():
     """Four different denominators in a (2, 2) matrix: one number over their product."""
     turned = op.divide(op.constant(1), _reshaped(S, 2, 2))
@@ -485,6 +501,10 @@ def test_a_divided_axis_varies_along_both():
         lambda: op.gather(over((5, 4, 2), 1), places(3), 1),
         lambda: op.scatter(over((5, 4, 2), 1), places(4), 1, Size.of(7)),
         lambda: op.scatter(over((5, 3, 4), 2), places(3, 4), 1, Size.of(7)),
+        lambda: op.concatenate([over((5, 4), 1), over((5, 4), 1)], 1),
+        lambda: op.scatter(
+            op.input_("x", (Size.of(2), N)), op.input_("k", (N,), "integer"), 1, Size.of(2)
+        ),
         lambda: op.gather(op.input_("x", (N, N)), places(3), 1),
         lambda: op.scatter(op.input_("x", (Size.of(2), N)), op.index(N), 1, Size.of(2)),
         lambda: op.scatter(op.input_("x", (Size.of(2), Size.of(3))), places(3), 1, N),

@@ -483,7 +483,8 @@ def normwise_bound(
         shape = (-1, *[1] * (bound.ndim - 1))
         bound = bound + (gamma(constant, f) * left * right).reshape(shape)
         # Sums of n elements of A and of B are multiplied, and n such products added up.
-        bound = within(bound, (n**3 * left * right).reshape(shape), f.largest)
+        reached = np.maximum(n**3 * left * right, n * np.maximum(left, right))
+        bound = within(bound, reached.reshape(shape), f.largest)
     axes = tuple(range(1, bound.ndim))
     most = np.max(bound, axis=axes, keepdims=True, initial=0.0, where=np.isfinite(bound))
     return np.where(np.isfinite(bound), most, np.inf)

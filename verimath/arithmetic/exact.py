@@ -19,6 +19,9 @@ from verimath.shapes import Binding
 Objects = NDArray[np.object_]
 
 
+_LARGEST_EXPANDED = 5  # matrix whose determinant is expanded
+
+
 class UndecidedError(ArithmeticError):
     """A question that these numbers don't answer: the sign of a ball around zero, a zero pivot."""
 
@@ -233,8 +236,22 @@ def _cholesky(a: Objects, numbers: Numbers) -> Objects:
 
 def _determinant(a: Objects, numbers: Numbers) -> Objects:
     found = np.empty((), dtype=object)
-    found[()] = _eliminated(a, a[:, :0], numbers)[1]
+    try:
+        found[()] = _eliminated(a, a[:, :0], numbers)[1]
+    except UndecidedError:
+        if len(a) > _LARGEST_EXPANDED:
+            raise
+        found[()] = _expanded(a, numbers)  # zero, perhaps, which elimination can't say
     return found
+
+
+def _expanded(a: Objects, numbers: Numbers) -> Any:
+    """A determinant by its first row, without a division."""
+    total: Any = numbers.of_fraction(Fraction(int(not len(a))))
+    for k in range(len(a)):
+        minor = _expanded(np.delete(a[1:], k, axis=1), numbers)
+        total = total + a[0, k] * minor if k % 2 == 0 else total - a[0, k] * minor
+    return total
 
 
 def _delta(node: Node, binding: Binding, numbers: Numbers) -> Objects:

@@ -47,6 +47,25 @@ def growth(a: Array) -> tuple[Array, Array, Array]:
     return _LARGEST_GROWTH * np.broadcast_to(column, a.shape), pivots, logarithms
 
 
+def certainly_factored(a: Array, format_: FloatFormat) -> bool:
+    """Whether Cholesky's algorithm runs to the end on one symmetric matrix, shape (n, n).
+
+    It does if the least eigenvalue of H, the matrix scaled to a diagonal of ones, is more than
+    n g / (1 - g) with g = gamma_(n+1) (Higham, theorem 10.7, after Demmel). The eigenvalue comes
+    from float64, which is off by a modest multiple of n^(3/2) u (Golub and Van Loan, section 8.1).
+    """
+    n, diagonal = a.shape[-1], np.diagonal(a)
+    if not n:
+        return True
+    if not np.isfinite(a).all() or not np.all(diagonal > 0):
+        return False
+    scale = np.sqrt(diagonal)
+    least = np.linalg.eigvalsh(a / scale[:, None] / scale[None, :])[0]
+    relative = gamma(n + 1, format_)
+    room = 8 * n**1.5 * FLOAT64.roundoff
+    return bool(relative < 1 and least - room > n * relative / (1 - relative))
+
+
 def _inverse_magnitude(a: Array) -> Array:
     """At least |A^-1|: an approximate inverse, widened by its own residual."""
     n = a.shape[-1]

@@ -18,6 +18,7 @@ from verimath.reproduce import (
     head,
     inputs_text,
     put_lines,
+    rest_lines,
     wants_text,
 )
 from verimath.routes import Cell
@@ -71,7 +72,7 @@ class Lab:
             if result.shape != want.shape or result.dtype != np.dtype("{dtype}"):
                 came = f"shape {{result.shape}} in {{result.dtype}}"
                 return f"{{came}}; wanted {{want.shape}} in {dtype}"
-            judged = np.isfinite(want) & np.isfinite(allowed)
+{rest}            judged = np.isfinite(want) & np.isfinite(allowed)
             with np.errstate(all="ignore"):
                 off = judged & ~(np.abs(result.astype(np.float64) - want) <= allowed)
             if off.any():
@@ -114,6 +115,7 @@ def script(
         kinds="torch.Tensor" if torch else "(np.ndarray, np.generic)",
         fetch="result.detach().cpu().numpy()" if torch else "np.asarray(result)",
         dtype=cell.dtype,
+        rest=textwrap.indent(rest_lines(cell, "self.wanted[k]"), "    "),
         situation=fault.situation,
         function=function,
     )

@@ -2,9 +2,21 @@
 
 from typing import Any
 
+import numpy as np
 from array_api_compat import array_namespace
 
-from verimath import Claim, Domain, Gradient, Hessian, Jacobian, reals, spd, well_conditioned
+from verimath import (
+    Claim,
+    Domain,
+    Gradient,
+    Hessian,
+    Jacobian,
+    numeric,
+    reals,
+    spd,
+    symmetric,
+    well_conditioned,
+)
 
 _COOKBOOK = "Petersen and Pedersen, The Matrix Cookbook (2012), "
 
@@ -106,6 +118,33 @@ log_determinant = Claim(
             2 * _inverse(X).T
             - array_namespace(X).eye(X.shape[0], dtype=X.dtype, device=X.device) * _inverse(X)
         ),
+    },
+)
+
+bilinear_symmetric = Claim(
+    id="bilinear-form-symmetric",
+    title="The gradient of b'Ac in a symmetric A is bc', up to an antisymmetric matrix",
+    source=_COOKBOOK + "section 2.8; Horn and Johnson, Matrix Analysis, 2nd ed., section 0.6.4",
+    domain=Domain(A=symmetric("n n"), b=reals("n", -8, 8), c=reals("n", -8, 8)),
+    statement=Gradient(
+        of=lambda A, b, c: array_namespace(A).vecdot(b, A @ c),
+        wrt="A",
+        equals=lambda A, b, c: b[:, None] * c[None, :],
+        up_to={"A": "antisymmetric"},
+    ),
+    routes=[
+        numeric("the symmetric part", lambda A, b, c: (np.outer(b, c) + np.outer(c, b)) / 2),
+        numeric("the transpose", lambda A, b, c: np.outer(c, b)),
+    ],
+    mutants={
+        "both triangles, as if they were free": lambda A, b, c: (
+            b[:, None] * c[None, :] + c[:, None] * b[None, :]
+        ),
+        "b's alone": lambda A, b, c: b[:, None] * b[None, :],
+        "the diagonal": lambda A, b, c: array_namespace(A).tril(
+            array_namespace(A).triu(b[:, None] * c[None, :])
+        ),
+        "half": lambda A, b, c: b[:, None] * c[None, :] / 2,
     },
 )
 

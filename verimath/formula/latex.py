@@ -115,13 +115,26 @@ def statement_tex(statement: Statement, primal: Formula, claimed: Formula | None
     """The whole statement as one line of TeX."""
     match statement, claimed:
         case Derivative(), Formula():
-            return f"{_derivative_tex(statement, formula_tex(primal))} = {formula_tex(claimed)}"
+            sides = f"{_derivative_tex(statement, formula_tex(primal))} = {formula_tex(claimed)}"
+            return sides + _up_to_tex(statement)
         case Equal(), Formula():
             return f"{formula_tex(primal)} = {formula_tex(claimed)}"
         case AtMost(bound=bound), _:
             return rf"\left|{formula_tex(primal)}\right| \le {_decimal(bound)}"
         case _:
             return formula_tex(primal)
+
+
+def _up_to_tex(statement: Derivative) -> str:
+    """What of the derivatives isn't claimed, behind the claim."""
+    parts = zip(statement.wrt_names, statement.parts(), strict=True)
+    several = len(statement.wrt_names) > 1
+    words = [
+        rf"\quad\text{{up to {part.words}}}" + (rf"\text{{ in }}{symbol(name)}" if several else "")
+        for name, part in parts
+        if part is not None
+    ]
+    return "".join(words)
 
 
 def _derivative_tex(statement: Gradient | Jacobian | Hessian, of: str) -> str:

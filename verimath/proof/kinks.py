@@ -9,6 +9,8 @@ import itertools
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
+from math import ceil, floor, prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +28,9 @@ from verimath.shapes import Binding
 
 _MOST_STEPS = 8  # in what is compared, each doubling the work
 _PATTERNS = 24  # further choices, element by element
-_DRAWS = 6  # of the numbers: what isn't always zero isn't so at all of them
+_ATTEMPTS, _DRAWS = 36, 6  # of the numbers: what isn't always zero isn't so at all of them
 _LARGEST = 12  # size at which comparisons are looked at that have a size in them
+_MOST_LABELS = 256  # choices of them
 _CHOICES = 4  # of labels, masks and the like
 _DISCRETE = frozenset(("one-hot", "binary", "signs"))
 
@@ -50,15 +53,39 @@ def wide_kink(identity: Identity, bindings: Sequence[Binding], *, seed: int = 0)
         return f"a comparison depends on {len(steps)} others; at most {_MOST_STEPS} are tried"
     smooth, names = _without(differences, steps)
     source = random.Random(seed)  # noqa: S311  no secret
-    sized = [node for node in smooth if _has_size(node)]
     looked_at = [(smooth, binding) for binding in bindings if differences]
     # What has a size in it may be zero at that one size: x (n - 4).
+    sized = [node for node in smooth if _has_size(node)]
     looked_at += [(sized, binding) for binding in _larger(identity) if sized]
     for nodes, binding in looked_at:
-        for points in _several(identity, binding, source):
-            for choice in _choices(names, binding, source):
-                if _tied(nodes, [{**point, **choice} for point in points], binding):
+        reason = _kink_at(identity, nodes, names, binding, source)
+        if reason is not None:
+            return reason
+    return None
+
+
+def _kink_at(
+    identity: Identity,
+    nodes: Sequence[Node],
+    names: Mapping[str, Node],
+    binding: Binding,
+    source: random.Random,
+) -> str | None:
+    """Why nodes can't be compared with zero at some sizes; `names` stand for steps in them."""
+    defined: set[Node] = set()
+    try:
+        several = list(_discrete(identity, nodes, binding, source))
+    except _TooManyError as error:
+        return str(error)
+    for labels in several:
+        for choice in _choices(names, binding, source):
+            for node in nodes:
+                tied = _is_tied(identity, node, {**labels, **choice}, binding, source)
+                if tied:
                     return "a comparison is between equal numbers at more points than a kink has"
+                defined |= set() if tied is None else {node}
+    if several and len(defined) < len(nodes):
+        return "no point was found at which what is compared has a value"
     return None
 
 
@@ -103,16 +130,57 @@ def _without(
     return tuple(known[node] for node in differences), names
 
 
-def _several(identity: Identity, binding: Binding, source: random.Random) -> Iterator[list[Point]]:
-    """Points with large numbers; in each list, labels and masks are the same."""
-    inputs = identity.inputs
-    discrete = [name for name, spec in inputs.items() if _is_discrete(spec)]
-    for _ in range(_CHOICES if discrete else 1):
-        drawn = [drawn_point(identity, binding, source, FAR) for _ in range(_DRAWS)]
-        points = [point for point in drawn if point is not None]
-        if points:
-            same = {name: points[0][name] for name in discrete}
-            yield [{**point, **same} for point in points]
+class _TooManyError(Exception):
+    """More whole numbers than can be looked at."""
+
+
+def _discrete(
+    identity: Identity, nodes: Sequence[Node], binding: Binding, source: random.Random
+) -> Iterator[Point]:
+    """Choices of what is no continuous number: all whole numbers, masks and the like at random.
+
+    Raises _TooManyError for more whole numbers than can be looked at.
+    """
+    inner = topological(tuple(nodes))
+    used = {node.parameter for node in inner if node.operation == "input"}
+    specs = {name: spec for name, spec in identity.inputs.items() if name in used}
+    whole = [name for name, spec in specs.items() if spec.kind == "integer"]
+    others = [name for name, spec in specs.items() if _is_discrete(spec) and name not in whole]
+    shapes = {
+        name: tuple(size.at(binding) for size in identity.shapes[name]) for name in identity.inputs
+    }
+    cells = [
+        _values(name, specs[name], binding) for name in whole for _ in range(prod(shapes[name]))
+    ]
+    if prod(map(len, cells)) > _MOST_LABELS:
+        raise _TooManyError(_TOO_MANY.format(whole[0]))
+    for _ in range(_CHOICES if others else 1):
+        for numbers in itertools.product(*cells):
+            point = drawn_point(identity, binding, source, FAR)
+            if point is None:
+                return
+            left = iter(numbers)
+            found = {name: point[name] for name in others}
+            for name in whole:
+                found[name] = np.empty(shapes[name], dtype=object)
+                for place in np.ndindex(*shapes[name]):
+                    found[name][place] = Fraction(next(left))
+            yield found
+
+
+_TOO_MANY = "a comparison depends on {}, whole numbers of which there are too many to look at"
+
+
+def _values(name: str, spec: Input, binding: Binding) -> Sequence[int]:
+    if spec.values is not None:
+        return (0,)  # given ones are what they are
+    if spec.classes is not None:
+        ignored = () if spec.ignore_index is None else (spec.ignore_index,)
+        return (*range(spec.classes.at(binding)), *ignored)
+    low, high = spec.min_value, spec.max_value
+    if low is None or high is None or high - low > _MOST_LABELS:
+        raise _TooManyError(_TOO_MANY.format(name))
+    return range(ceil(low), floor(high) + 1)
 
 
 def _is_discrete(spec: Input) -> bool:
@@ -144,21 +212,46 @@ def _cells(step: Node, binding: Binding, bit: Callable[[], int]) -> Objects:
     return cells
 
 
-def _tied(nodes: Sequence[Node], points: Sequence[Point], binding: Binding) -> bool:
-    """Whether some element of some array is zero at all points."""
-    return any(
-        np.logical_and.reduce([_zeros(node, point, binding) for point in points]).any()
-        for node in nodes
-    )
+def _is_tied(
+    identity: Identity, node: Node, fixed: Point, binding: Binding, source: random.Random
+) -> bool | None:
+    """Whether some element is zero wherever it was looked at; None if that was nowhere."""
+    left: NDArray[np.bool_] | None = None
+    seen = 0
+    for attempt in range(_ATTEMPTS):
+        point = drawn_point(identity, binding, source, FAR)
+        if point is not None and attempt % 2:
+            point = _nearer(identity, point)
+        found = None if point is None else _zeros(node, {**point, **fixed}, binding)
+        if found is None:
+            continue
+        left = found if left is None else left & found
+        seen += 1
+        if not left.any():
+            return False
+        if seen == _DRAWS:
+            break
+    return None if left is None else True
 
 
-def _zeros(node: Node, point: Point, binding: Binding) -> NDArray[np.bool_]:
-    """Where an array is zero, as far as balls can tell; nowhere if it has no value."""
+def _nearer(identity: Identity, point: Point) -> Point:
+    """Small numbers for inputs of any size: functions such as asin have values there."""
+    specs = identity.inputs
+    small = {name for name, s in specs.items() if s.kind == "real" and s.is_free and _is_wide(s)}
+    return {name: x / (8 * FAR) if name in small else x for name, x in point.items()}
+
+
+def _is_wide(spec: Input) -> bool:
+    return spec.min_value is spec.max_value is None
+
+
+def _zeros(node: Node, point: Point, binding: Binding) -> NDArray[np.bool_] | None:
+    """Where an array is zero, as far as balls can tell; None if it has no value."""
     shape = tuple(size.at(binding) for size in node.shape)
     balls = {name: BALLS.array(cells) for name, cells in point.items()}
     try:
         (values,) = evaluate((node,), balls, binding, BALLS)
     except (UndecidedError, ZeroDivisionError, NotExpressibleError):
-        return np.zeros(shape, dtype=bool)
+        return None
     found = [bool(value.contains(0)) and value.is_finite() for value in values.ravel()]
     return np.array(found, dtype=bool).reshape(shape)

@@ -99,6 +99,8 @@ def climb(prepared: Prepared, bindings: Sequence[Binding], *, seed: int = 0) -> 
     named = bool(domain.names or domain.variadics)  # otherwise the domain is of one shape
     identity = _identity(prepared)
     statement = prepared.claim.statement
+    if not named and not bindings:
+        return Proof(label="none", finding="undecided: the formulas aren't defined at this shape")
     try:
         if prepared.claimed is None:
             found = _bounded(prepared, seed)
@@ -143,7 +145,7 @@ def _bounded(prepared: Prepared, seed: int) -> Proof:
             point = {name: given_numbers(spec) for name, spec in inputs.items()}
             found = beyond(nodes, bound, point, {})
         else:
-            found = exceed(identity, nodes, bound, seed=seed)
+            found = exceed(identity, bound, seed=seed)
     except (NotExpressibleError, UndecidedError) as error:
         return Proof(label="none", finding=f"undecided: {error}")
     if found is not None:
@@ -169,8 +171,8 @@ def _exceeded(identity: Identity, found: Excess, bound: Constant, given: bool) -
 def _derived(prepared: Prepared) -> Derived | None:
     """That the reference is the derivative of the primal formula, where it is one."""
     statement = prepared.claim.statement
-    if not isinstance(statement, Derivative):
-        return None
+    if not isinstance(statement, Derivative) or any(statement.parts()):
+        return None  # what is left of a gradient without a part isn't one
     try:
         primal, *nodes = lowered((*prepared.primal.outputs, *prepared.reference.outputs))
     except NotExpressibleError:
@@ -199,6 +201,11 @@ def _climb(
     if kink is not None:
         return Proof(label="none", finding=f"undecided: {kink}")
     written = _rewritten(identity, derived)
+    if written.proved and not (here.equal or _is_defined(identity, bindings, seed)):
+        finding = (
+            f"undecided: no point was found at {binding_text(bindings[0])} where all is defined"
+        )
+        return Proof(label="none", finding=finding)
     if written.proved:
         return _derivation(identity, written, here, derived, named)
     if here.equal and not everywhere.equal:
@@ -211,6 +218,11 @@ def _climb(
         reason = None if everywhere.equal else everywhere.reason
         return _evaluated(identity, here, derived, label if named else "exact_at_shapes", reason)
     return Proof(label="none", finding=f"undecided: {everywhere.reason}; {written.reason}")
+
+
+def _is_defined(identity: Identity, bindings: Sequence[Binding], seed: int) -> bool:
+    """Whether the formulas have a value at some point of the largest sizes, or nobody can say."""
+    return not bindings or at_sizes(identity, bindings[:1], seed=seed).defined
 
 
 def _derivation(

@@ -6,8 +6,19 @@ from verimath.prepare import Prepared
 
 
 def readings(prepared: Prepared) -> list[str]:
-    """Readings of literals that differ from the float itself, each an assumption."""
+    """Readings of literals that differ from the float itself, each an assumption.
+
+    And that numbers are real ones, where the domain has others.
+    """
     found: dict[str, None] = {}
+    for name, spec in prepared.claim.domain.inputs.items():
+        if spec.allow_nan or spec.allow_infinity:
+            found[f"{name} is finite"] = None
+    # Exponents of a derivative are made from those of the formula.
+    written = prepared.primal if prepared.claimed is None else prepared.claimed
+    for node in topological((*prepared.primal.outputs, *written.outputs)):
+        if node.operation == "power" and float(node.parameter) != node.parameter:
+            found[f"the exponent {float(node.parameter)!r} stands for {node.parameter}"] = None
     for formula in prepared.orders:
         for node in topological(formula.outputs):
             for constant in _literals(node):

@@ -14,8 +14,8 @@ from verimath.arithmetic.ball import BALLS, decided
 from verimath.arithmetic.exact import UndecidedError, evaluate
 from verimath.arithmetic.rational import RATIONALS
 from verimath.errors import NotExpressibleError
-from verimath.formula.core import lowered
-from verimath.formula.graph import Node
+from verimath.formula.core import lowered, partly_defined
+from verimath.formula.graph import Node, topological
 from verimath.proof.degree import highest_degree
 from verimath.proof.identity import Identity
 from verimath.proof.points import Point, certain
@@ -47,16 +47,50 @@ def refute(identity: Identity, *, seed: int = 0, also: Binding | None = None) ->
     `also` is a choice of sizes to look at besides the small ones.
     """
     try:
-        outputs = lowered((*identity.left, *identity.right), ties=True)
+        outputs, lost = with_lost(identity, (*identity.left, *identity.right))
     except NotExpressibleError:
         return None
-    found = certain(
-        identity, lambda point, binding: _difference(outputs, point, binding), seed=seed, also=also
-    )
+
+    def differs(point: Point, binding: Binding) -> Witness | None:
+        found = _difference(outputs, point, binding)
+        # Where what has cancelled has no value, nothing was stated: sqrt(x)^2 is |x|.
+        return found if found is None or is_defined(lost, point, binding) else None
+
+    found = certain(identity, differs, seed=seed, also=also)
     return None if found is None else _in_fractions(outputs, found)
 
 
 # --- what is certain ------------------------------------------------------------------------
+
+
+def with_lost(
+    identity: Identity, sides: Sequence[Node]
+) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
+    """The sides in core operations, and what isn't defined everywhere and has cancelled in them.
+
+    Raises NotExpressibleError for what has no core operations.
+    """
+    partly = partly_defined((*identity.primal, *sides), positive=identity.positive)
+    nodes = lowered((*sides, *partly), ties=True)
+    outputs = nodes[: len(sides)]
+    kept = set(topological(outputs))
+    return outputs, tuple(n for n in dict.fromkeys(nodes[len(sides) :]) if n not in kept)
+
+
+def is_defined(nodes: Sequence[Node], point: Point, binding: Binding) -> bool:
+    """Whether all nodes certainly have values."""
+    try:
+        return decided(lambda: _all_finite(nodes, point, binding))
+    except (UndecidedError, ZeroDivisionError, NotExpressibleError):
+        return False
+
+
+def _all_finite(nodes: Sequence[Node], point: Point, binding: Binding) -> bool:
+    balls = {name: BALLS.array(cells) for name, cells in point.items()}
+    values = evaluate(nodes, balls, binding, BALLS)
+    if not all(value.is_finite() for array in values for value in array.ravel()):
+        raise UndecidedError("an element that isn't finite")
+    return True
 
 
 def _difference(outputs: Sequence[Node], point: Point, binding: Binding) -> Witness | None:

@@ -28,6 +28,7 @@ from verimath.claim import (
 )
 from verimath.dtypes import DTYPES
 from verimath.errors import ClaimError
+from verimath.tangent import Part
 
 Derived = Literal["gradient", "jacobian", "hessian"]
 Kind = Literal["formula", "numeric", "reverse", "forward", "value", "sympy"]
@@ -51,6 +52,7 @@ class Way:
     random: Seeder | None = None  # declared: seeds what it draws from
     derived: Derived = "gradient"
     error_class: ErrorClass = "componentwise"  # declared, by it or by its claim
+    parts: tuple[Part | None, ...] = ()  # of its results, that aren't judged
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +75,34 @@ def derived_by(statement: Statement) -> Derived:
     return "hessian" if isinstance(statement, Hessian) else "gradient"
 
 
+def parts_of(statement: Statement) -> tuple[Part | None, ...]:
+    """What of each result isn't judged."""
+    return statement.parts() if isinstance(statement, Derivative) else ()
+
+
 def implied_ways(claim: Claim) -> tuple[Way, ...]:
     """The routes that every claim of this kind has, before those it declares."""
     match claim.statement:
         case Derivative() as statement:
             of, equals = statement.of, statement.equals
-            what, modes = derived_by(statement), _TORCH_MODES
+            what, modes, parts = derived_by(statement), _TORCH_MODES, statement.parts()
             if what == "hessian":
                 modes = ("torch reverse over reverse", "torch forward over reverse")
             return (
                 Way("sympy", "sympy", of, ("numpy",), ("float64",)),
-                Way("closed form", "formula", equals, _ALL, side="claim", standard=True),
-                Way(modes[0], "reverse", of, ("torch",), standard=True, derived=what),
-                Way(modes[1], "forward", of, ("torch",), standard=True, derived=what),
+                Way(
+                    "closed form",
+                    "formula",
+                    equals,
+                    _ALL,
+                    side="claim",
+                    standard=True,
+                    parts=parts,
+                ),
+                *(
+                    Way(mode, kind, of, ("torch",), standard=True, derived=what, parts=parts)
+                    for mode, kind in zip(modes, ("reverse", "forward"), strict=True)
+                ),
             )
         case Equal(left=left, right=right):
             return (
@@ -113,6 +130,7 @@ def declared_ways(
     side: Literal["reference", "candidate"],
     derived: Derived = "gradient",
     error_class: ErrorClass = "componentwise",
+    parts: tuple[Part | None, ...] = (),
 ) -> list[Way]:
     """The ways of routes that a claim declares or a caller brings, with the claim's error class."""
     ways: list[Way] = []
@@ -127,12 +145,19 @@ def declared_ways(
             random=route.random,
             derived=derived,
             error_class=route.error_class or error_class,
+            parts=parts,
         )
         if route.kind == "numeric":
             ways.append(way)
         else:
             ways += [
-                replace(way, name=f"{route.name}: {suffix}", kind=kind) for kind, suffix in _MODES
+                replace(
+                    way,
+                    name=f"{route.name}: {suffix}",
+                    kind=kind,
+                    parts=() if kind == "value" else parts,
+                )
+                for kind, suffix in _MODES
             ]
     return ways
 
@@ -144,7 +169,11 @@ def ways_of(claim: Claim) -> tuple[Way, ...]:
     """
     implied, derived = implied_ways(claim), derived_by(claim.statement)
     declared = declared_ways(
-        claim.routes, side="reference", derived=derived, error_class=claim.error_class
+        claim.routes,
+        side="reference",
+        derived=derived,
+        error_class=claim.error_class,
+        parts=parts_of(claim.statement),
     )
     clash = {way.name for way in implied} & {way.name for way in declared}
     if clash:

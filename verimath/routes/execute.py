@@ -15,6 +15,7 @@ from verimath.dtypes import own_dtype
 from verimath.routes import Cell
 from verimath.routes.limit import announce, limited
 from verimath.routes.refusals import missing_kernel
+from verimath.tangent import Part, without
 
 Inputs = Mapping[str, NDArray[Any]]
 
@@ -114,13 +115,24 @@ def fetch(cell: Cell, returned: Returned) -> Outcome:
         return Outcome(error=returned.error, lacking=returned.lacking)
     try:
         with limited():  # an array of the user's own class runs the user's code
-            return Outcome(tuple(cell.backend.fetch(value) for value in returned.values))
+            found = tuple(cell.backend.fetch(value) for value in returned.values)
     except TypeError as error:
         return Outcome(error=str(error))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - an array of the user's own class may raise anything
         return Outcome(error=f"what came back can't be read: {what_was_raised(error)}")
+    return Outcome(rests(found, cell.way.parts))
+
+
+def rests(results: Sequence[Fetched], parts: Sequence[Part | None]) -> tuple[Fetched, ...]:
+    """Results without the parts that aren't judged."""
+    if not any(parts) or len(parts) != len(results):
+        return tuple(results)
+    return tuple(
+        replace(result, array=without(part, result.array))
+        for result, part in zip(results, parts, strict=True)
+    )
 
 
 def _call(cell: Cell, arrays: Mapping[str, Any], wrt: Sequence[str]) -> Any:

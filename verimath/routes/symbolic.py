@@ -20,6 +20,7 @@ from verimath.arithmetic.symbolic import exact
 from verimath.claim import AtMost, Derivative, Equal, Hessian, Statement
 from verimath.errors import ClaimError
 from verimath.formula.literals import read_literal
+from verimath.tangent import without
 
 Objects = NDArray[np.object_]
 # Lambdified expressions run at this many bits: log(1 + x) keeps float64's digits for the least x.
@@ -540,13 +541,23 @@ def entries(statement: Statement, inputs: Mapping[str, Objects]) -> tuple[Object
                 value = call(statement.of, inputs)[0]
                 if isinstance(statement, Hessian):
                     value = _slopes(value, inputs[statement.wrt_names[0]])
-                return tuple(_slopes(value, inputs[name]) for name in statement.wrt_names)
+                slopes = [_slopes(value, inputs[name]) for name in statement.wrt_names]
+                rests = map(without, statement.parts(), slopes)
+                return tuple(_as_expressions(rest) for rest in rests)
             case Equal():
                 return call(statement.left, inputs)
             case AtMost():
                 return call(statement.of, inputs)
     except (TypeError, ValueError, AttributeError) as error:
         raise ClaimError(f"the formula doesn't run on symbols: {error}") from error
+
+
+def _as_expressions(cells: Objects) -> Objects:
+    """The same with sympy's zero for Python's, which a triangle is filled up with."""
+    return np.asarray(
+        np.frompyfunc(lambda x: sp.Integer(x) if isinstance(x, int) else x, 1, 1)(cells),
+        dtype=object,
+    )
 
 
 def _slopes(value: Objects, by: Objects) -> Objects:
