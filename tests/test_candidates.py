@@ -189,3 +189,55 @@ def test_a_bound_that_is_broken_is_wrong_on_every_route():
     statement = AtMost(of=lambda x: x * x, bound=0.99)
     claim = Claim(id="c", title="t", source="s", domain=domain, statement=statement)
     assert [v.status for v in verdicts(claim, lambda x: x * x)] == [Status.WRONG] * 3
+
+
+def squares(v):
+    return v * v
+
+
+SQUARES = Claim(
+    id="squares",
+    title="Squares",
+    source="test",
+    domain=Domain(v=reals("n")),
+    statement=Equal(left=squares, right=squares),
+)
+
+
+def test_an_overflow_error_is_right_where_the_result_overflows():
+    raised = []
+
+    def number_by_number(v):
+        try:
+            return np.array([float(x) ** 2 for x in v], v.dtype)
+        except OverflowError:
+            raised.append(v)
+            raise
+
+    (verdict,) = verdicts(SQUARES, number_by_number, dtype="float64", examples=80)
+    assert verdict.status is Status.PASS, verdict.reason
+    assert raised
+    assert verdict.elements
+
+
+def soft(x):
+    xp = array_namespace(x)
+    return x + xp.log1p(xp.exp(-x))
+
+
+SOFTPLUS = Claim(
+    id="softplus-of-large-numbers",
+    title="log(1 + exp(x)) of large numbers",
+    source="test",
+    domain=Domain(x=reals("n", 700, 800)),
+    statement=Equal(left=soft, right=soft),
+)
+
+
+def test_an_overflow_error_on_the_way_to_a_number_is_an_error():
+    def naive(x):
+        return np.array([math.log(1 + math.exp(v)) for v in x], x.dtype)
+
+    (verdict,) = verdicts(SOFTPLUS, naive, dtype="float64")
+    assert verdict.status is Status.ERROR
+    assert "OverflowError" in verdict.reason

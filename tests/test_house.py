@@ -1,13 +1,16 @@
 """The house itself: public names, lazy imports, and that these tests can fail."""
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import verimath
 
 HEAVY = ("torch", "sympy")
+ROOT = Path(__file__).parents[1]
 
 
 def imported_by(code: str) -> set[str]:
@@ -60,3 +63,13 @@ def test_unknown_name() -> None:
 def test_public_functions_are_documented() -> None:
     for name in verimath.__all__:
         assert (getattr(verimath, name).__doc__ or "").strip(), name
+
+
+def test_no_claim_takes_the_name_of_another_in_its_chapter():
+    for path in sorted((ROOT / "verimath" / "claims").glob("*.py")):
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+        targets = [
+            target for node in body if isinstance(node, ast.Assign) for target in node.targets
+        ]
+        names = [target.id for target in targets if isinstance(target, ast.Name)]
+        assert len(set(names)) == len(names), path

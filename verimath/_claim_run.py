@@ -268,13 +268,9 @@ class ClaimRun:
             outcome = execute(cell, point, self._wrt, batch.layout)
             if outcome.lacking is not None:
                 return Judgement(Status.SKIPPED, None, outcome.lacking, example=example)
-            if outcome.error is not None and self._is_undefined(cell, batch, inputs, example):
-                reason = f"raises where nothing is defined: {outcome.error}"
-                return Judgement(Status.INCONCLUSIVE, None, reason, example=example)
-            if outcome.error is not None and self._may_give_up(cell, point, outcome.error):
-                reason = (
-                    f"gives up on a matrix that is singular to working precision: {outcome.error}"
-                )
+            excuse = self._excuse(cell, batch, inputs, example, outcome.error)
+            if excuse is not None:
+                reason = f"{excuse}: {outcome.error}"
                 return Judgement(Status.INCONCLUSIVE, None, reason, example=example)
             if outcome.error is not None:
                 return Judgement(Status.ERROR, "raises", outcome.error, example=example)
@@ -292,24 +288,42 @@ class ClaimRun:
         judgement = self._compare(cell, got, want, power=power)
         return self._at_ties(cell, batch, inputs, got, judgement)
 
-    def _is_undefined(
-        self, cell: Cell, batch: Batch, inputs: dict[str, NDArray[Any]], example: int
-    ) -> bool:
-        """Whether no element that is wanted of an example is a number (a singular matrix)."""
-        wanted_there = [target.value[example] for target in self._want(cell, batch, inputs, None)]
-        some = any(value.size for value in wanted_there)
-        return some and not any(np.isfinite(value).any() for value in wanted_there)
+    def _excuse(
+        self,
+        cell: Cell,
+        batch: Batch,
+        inputs: dict[str, NDArray[Any]],
+        example: int,
+        error: str | None,
+    ) -> str | None:
+        """Why right code may raise on an example, or None if it may not."""
+        if error is None:
+            return None
+        kind = error.partition(":")[0]
+        want = self._want(cell, batch, inputs, None)
+        values = [target.value[example] for target in want]
+        if any(x.size for x in values) and not any(np.isfinite(x).any() for x in values):
+            return "raises where nothing is defined"
+        if kind == "OverflowError" and any(np.isinf(t.envelope[example]).any() for t in want):
+            return "raises where a right order may overflow"
+        if kind.endswith("LinAlgError") and self._is_hardly_definite(cell, inputs, example):
+            return "gives up on a matrix that is singular to working precision"
+        return None
 
-    def _may_give_up(self, cell: Cell, inputs: Mapping[str, NDArray[Any]], error: str) -> bool:
-        """Whether a factorisation may fail: of a positive definite input that hardly is one."""
-        if not error.partition(":")[0].endswith("LinAlgError"):
-            return False
+    def _is_hardly_definite(
+        self, cell: Cell, inputs: Mapping[str, NDArray[Any]], example: int
+    ) -> bool:
+        """Whether a positive definite input may have no Cholesky factor in the dtype."""
+        definite = [
+            np.asarray(inputs[name][example], dtype=np.float64)
+            for name, spec in self.domain.inputs.items()
+            if spec.structure == "positive definite"
+        ]
         format_ = cell.backend.format(cell.dtype)
         return any(
             not certainly_factored(matrix, format_)
-            for name, spec in self.domain.inputs.items()
-            if spec.structure == "positive definite"
-            for matrix in inputs[name].astype(np.float64).reshape(-1, *inputs[name].shape[-2:])
+            for array in definite
+            for matrix in array.reshape(-1, *array.shape[-2:])
         )
 
     def _compare(

@@ -664,3 +664,8 @@ def test_a_slope_is_refuted_where_the_function_is_defined_alone():
 
     assert slope(lambda x: x / abs(x)) != "refuted"
     assert slope(lambda x: -x / abs(x)) == "refuted"
+
+
+def test_no_bound_is_exceeded_where_nothing_is_defined():
+    found = proof(AtMost(of=lambda x: ns(x).sqrt(x) ** 2 - abs(x), bound=1), x=reals("n"))
+    assert found.label == "none"

@@ -103,7 +103,25 @@ def log_det(X: Any) -> Any:
     return _linalg(X).slogdet(X)[1]
 
 
-log_bilinear_symmetric = Claim(
+log_determinant = Claim(
+    id="log-determinant-gradient",
+    title="The gradient of log|det X| is the transposed inverse",
+    source=_COOKBOOK + "equation 57",
+    domain=Domain(X=well_conditioned("n n")),
+    statement=Gradient(of=log_det, wrt="X", equals=lambda X: _inverse(X).T),
+    assume=["X has an inverse"],
+    mutants={
+        "the inverse, not transposed": _inverse,
+        "the transpose": lambda X: X.T,
+        "det's gradient": lambda X: _linalg(X).det(X) * _inverse(X).T,
+        "twice, less the diagonal, as for symmetric X": lambda X: (
+            2 * _inverse(X).T
+            - array_namespace(X).eye(X.shape[0], dtype=X.dtype, device=X.device) * _inverse(X)
+        ),
+    },
+)
+
+bilinear_symmetric = Claim(
     id="bilinear-form-symmetric",
     title="The gradient of b'Ac in a symmetric A is bc', up to an antisymmetric matrix",
     source=_COOKBOOK + "section 2.8; Horn and Johnson, Matrix Analysis, 2nd ed., section 0.6.4",
@@ -127,24 +145,6 @@ log_bilinear_symmetric = Claim(
             array_namespace(A).triu(b[:, None] * c[None, :])
         ),
         "half": lambda A, b, c: b[:, None] * c[None, :] / 2,
-    },
-)
-
-determinant = Claim(
-    id="log-determinant-gradient",
-    title="The gradient of log|det X| is the transposed inverse",
-    source=_COOKBOOK + "equation 57",
-    domain=Domain(X=well_conditioned("n n")),
-    statement=Gradient(of=log_det, wrt="X", equals=lambda X: _inverse(X).T),
-    assume=["X has an inverse"],
-    mutants={
-        "the inverse, not transposed": _inverse,
-        "the transpose": lambda X: X.T,
-        "det's gradient": lambda X: _linalg(X).det(X) * _inverse(X).T,
-        "twice, less the diagonal, as for symmetric X": lambda X: (
-            2 * _inverse(X).T
-            - array_namespace(X).eye(X.shape[0], dtype=X.dtype, device=X.device) * _inverse(X)
-        ),
     },
 )
 

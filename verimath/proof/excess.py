@@ -16,7 +16,7 @@ from verimath.formula.graph import Node
 from verimath.formula.literals import Constant
 from verimath.proof.identity import Identity
 from verimath.proof.points import Point, certain
-from verimath.proof.refute import as_fractions
+from verimath.proof.refute import as_fractions, is_defined, with_lost
 from verimath.shapes import Binding
 
 
@@ -32,16 +32,20 @@ class Excess:
     value: str
 
 
-def exceed(
-    identity: Identity, nodes: Sequence[Node], bound: Constant, *, seed: int = 0
-) -> Excess | None:
-    """A point beyond the bound, or None if none is found within the counted limits."""
+def exceed(identity: Identity, bound: Constant, *, seed: int = 0) -> Excess | None:
+    """A point at which the left side is beyond the bound, or None within the counted limits.
+
+    Raises NotExpressibleError for what has no core operations.
+    """
+    nodes, lost = with_lost(identity, identity.left)
 
     def look(point: Point, binding: Binding) -> Excess | None:
         try:
-            return beyond(nodes, bound, point, binding)
+            found = beyond(nodes, bound, point, binding)
         except (UndecidedError, ZeroDivisionError, NotExpressibleError):
             return None
+        # Where what has cancelled has no value, nothing was stated.
+        return found if found is None or is_defined(lost, point, binding) else None
 
     found = certain(identity, look, seed=seed)
     if found is None:

@@ -145,7 +145,7 @@ def _bounded(prepared: Prepared, seed: int) -> Proof:
             point = {name: given_numbers(spec) for name, spec in inputs.items()}
             found = beyond(nodes, bound, point, {})
         else:
-            found = exceed(identity, nodes, bound, seed=seed)
+            found = exceed(identity, bound, seed=seed)
     except (NotExpressibleError, UndecidedError) as error:
         return Proof(label="none", finding=f"undecided: {error}")
     if found is not None:

@@ -46,20 +46,15 @@ def refute(identity: Identity, *, seed: int = 0, also: Binding | None = None) ->
 
     `also` is a choice of sizes to look at besides the small ones.
     """
-    sides = (*identity.left, *identity.right)
     try:
-        partly = partly_defined((*identity.primal, *sides), positive=identity.positive)
-        nodes = lowered((*sides, *partly), ties=True)
+        outputs, lost = with_lost(identity, (*identity.left, *identity.right))
     except NotExpressibleError:
         return None
-    outputs = nodes[: len(sides)]
-    kept = set(topological(outputs))
-    lost = tuple(node for node in dict.fromkeys(nodes[len(sides) :]) if node not in kept)
 
     def differs(point: Point, binding: Binding) -> Witness | None:
         found = _difference(outputs, point, binding)
         # Where what has cancelled has no value, nothing was stated: sqrt(x)^2 is |x|.
-        return found if found is None or _is_defined(lost, point, binding) else None
+        return found if found is None or is_defined(lost, point, binding) else None
 
     found = certain(identity, differs, seed=seed, also=also)
     return None if found is None else _in_fractions(outputs, found)
@@ -68,7 +63,21 @@ def refute(identity: Identity, *, seed: int = 0, also: Binding | None = None) ->
 # --- what is certain ------------------------------------------------------------------------
 
 
-def _is_defined(nodes: Sequence[Node], point: Point, binding: Binding) -> bool:
+def with_lost(
+    identity: Identity, sides: Sequence[Node]
+) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
+    """The sides in core operations, and what isn't defined everywhere and has cancelled in them.
+
+    Raises NotExpressibleError for what has no core operations.
+    """
+    partly = partly_defined((*identity.primal, *sides), positive=identity.positive)
+    nodes = lowered((*sides, *partly), ties=True)
+    outputs = nodes[: len(sides)]
+    kept = set(topological(outputs))
+    return outputs, tuple(n for n in dict.fromkeys(nodes[len(sides) :]) if n not in kept)
+
+
+def is_defined(nodes: Sequence[Node], point: Point, binding: Binding) -> bool:
     """Whether all nodes certainly have values."""
     try:
         return decided(lambda: _all_finite(nodes, point, binding))

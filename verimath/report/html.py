@@ -70,9 +70,7 @@ _PROOFS: Final[dict[ProofLabel, _Word]] = {
     "all_shapes_randomised": _Word(
         "all shapes, randomised", "shown for every shape by exact arithmetic at random points"
     ),
-    "all_shapes_derivation": _Word(
-        "all shapes, derived", "derived by rewriting, for every shape, from the axioms listed"
-    ),
+    "all_shapes_derivation": _Word("all shapes, derived", "derived by rewriting, for every shape"),
     "all_depths": _Word("all depths", "shown by induction for every number of steps or layers"),
     "refuted": _Word("refuted", "a point is known at which the two sides certainly differ"),
 }
