@@ -463,6 +463,20 @@ def test_roots_are_tried_with_every_sign() -> None:
     assert check(evaluation(graph, [[7, 0]], {"n": [1, 1]}, inputs)).holds
 
 
+def test_steps_are_tried_with_both_values() -> None:
+    """H(x) = 1 and H(x)^2 = 1 are true of every x > 0; H(x)^2 = H(x) of every x."""
+    graph = [
+        X,
+        node("subgradient", [0], ["n"], "step"),
+        node("constant", (), (), {"factor": "1"}),
+        node("broadcast", [2], ["n"]),
+        node("multiply", [1, 1], ["n"]),
+    ]
+    for pair in ([1, 3], [4, 3]):
+        refused(evaluation(graph, [pair], {"n": [1, 1]}), "differ")
+    assert check(evaluation(graph, [[4, 1]], {"n": [1, 1]})).holds
+
+
 def test_a_step_that_holds_for_small_sizes_only_is_noticed() -> None:
     """The antisymmetriser's first term is the others for n < 3: a step that says so is false."""
     a, b, c = (("h0", (x, x)) for x in ("s0", "s1", "s2"))
