@@ -47,7 +47,8 @@ def check(
     A candidate is a function of the domain's inputs, in their order, that computes the claimed
     value, or a route made with `numeric` or `autograd`. A plain function gets numpy arrays, or
     torch tensors if `backend` names only torch backends. `backend` is a name, several, or "all"
-    (default); `dtype` one or some of "float64", "float32", "float16", "bfloat16" (default: all); `examples` is how many are drawn.
+    (default); `dtype` one or some of "float64", "float32", "float16", "bfloat16" (default: all);
+    `examples` is how many are drawn.
 
     `time_limit` is how many seconds one call of a candidate or of a claim's own code may take. Each
     of them then runs in a process of its own, which is ended when it takes longer, whatever it is

@@ -172,8 +172,6 @@ _TOO_MANY = "a comparison depends on {}, whole numbers of which there are too ma
 
 
 def _values(name: str, spec: Input, binding: Binding) -> Sequence[int]:
-    if spec.values is not None:
-        return (0,)  # given ones are what they are
     if spec.classes is not None:
         ignored = () if spec.ignore_index is None else (spec.ignore_index,)
         return (*range(spec.classes.at(binding)), *ignored)
