@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         unit_vectors,
         well_conditioned,
     )
+    from verimath.products import jvp, vjp
     from verimath.rechecking.checking import Recheck, recheck
     from verimath.recurrences import induction
     from verimath.report.record import Proof, Report, Status, Verdict, read_report
@@ -78,6 +79,7 @@ _HOMES = {
         "VerimathError",
     ),
     "verimath.rechecking.checking": ("Recheck", "recheck"),
+    "verimath.products": ("jvp", "vjp"),
     "verimath.recurrences": ("induction",),
     "verimath.inputs": (
         "positive",
@@ -131,6 +133,8 @@ __all__ = [  # noqa: RUF022 - in the order of the documentation
     "Gradient",
     "Jacobian",
     "Hessian",
+    "jvp",
+    "vjp",
     "Equal",
     "AtMost",
     "induction",
