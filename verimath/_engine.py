@@ -137,7 +137,7 @@ def _as_routes(
         elif isinstance(candidate, type) or not callable(candidate):
             raise UsageError(
                 f"candidate {candidate!r} is no function; wanted a function of "
-                f"({', '.join(claim.domain.inputs)}), or numeric(name, function) or "
+                f"({', '.join(claim.domain.arguments)}), or numeric(name, function) or "
                 "autograd(name, function) - for a custom autograd.Function its `.apply`"
             )
         else:

@@ -80,6 +80,9 @@ def _repeated(array: NDArray[Any]) -> tuple[int, ...]:
             same = array == first
             if array.dtype.kind == "f":
                 same &= np.signbit(array) == np.signbit(first)
+            elif array.dtype.kind == "c":
+                same &= np.signbit(array.real) == np.signbit(first.real)
+                same &= np.signbit(array.imag) == np.signbit(first.imag)
             if same.all():
                 found.append(axis)
     return tuple(found)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from verimath.claim import Function, Seeder
 from verimath.layouts import placement
 from verimath.packing import pack
+from verimath.pairs import real_numbers
 from verimath.prepare import Want
 from verimath.routes import Cell, Derived
 
@@ -46,7 +47,7 @@ def main(function):
     wants = {wants}
 {run}
     wrong = []
-{changed}    if len(got) != len(wants):
+{changed}{parts}    if len(got) != len(wants):
         wrong.append(f"{{len(got)}} array(s) came back; wanted {{len(wants)}}")
     for result, (want, allowed) in zip(got, wants):
         if not isinstance(result, {kinds}):
@@ -70,6 +71,14 @@ def main(function):
 
 
 raise SystemExit(main({function}))
+"""
+
+# Where a result is complex, its parts are what is compared.
+_PARTS = """    parts = [(x.real, x.imag) if "complex" in str(x.dtype) else (x,) for x in got]
+    got = [part for pair in parts for part in pair]
+"""
+
+_TORCH_PARTS = """    got = [x.resolve_conj().resolve_neg() for x in got]
 """
 
 _BOUND = """        if (np.abs(result) - allowed > {bound!r}).any():
@@ -252,11 +261,12 @@ def script(
     want: Sequence[Want],
     bound: float | None = None,
     layout: str = "C",
+    pairs: Sequence[bool] = (),
 ) -> str:
     """The text of a script that runs the cell's function on these inputs and compares.
 
     `bound` is the bound of an `AtMost`, for which the values are also judged; `layout` is how the
-    inputs lie in memory.
+    inputs lie in memory; `pairs` says which results are complex, each wanted by its two parts.
     """
     way, torch = cell.way, cell.backend.library == "torch"
     source, function = code_under_test(cell)
@@ -273,11 +283,19 @@ def script(
         kinds="torch.Tensor" if torch else "(np.ndarray, np.generic)",
         fetch=f"result{bring}" if torch else "np.asarray(result)",
         dtype=cell.dtype,
+        parts=part_lines(cell, pairs),
         rest=rest_lines(cell),
         bound="" if bound is None else _BOUND.format(bound=bound),
         function=function,
     )
     return head(title) + source + main
+
+
+def part_lines(cell: Cell, pairs: Sequence[bool]) -> str:
+    """Lines that take complex results apart, if there are any."""
+    if not any(pairs):
+        return ""
+    return (_TORCH_PARTS if cell.backend.library == "torch" else "") + _PARTS
 
 
 def rest_lines(cell: Cell, wants: str = "wants") -> str:
@@ -399,6 +417,11 @@ def _lines(items: list[str], brackets: str) -> str:
 
 def array_text(values: NDArray[Any]) -> str:
     """A call of the script's `numbers` that gives exactly this array."""
-    text = " ".join(float(x).hex() for x in np.asarray(values).ravel())
+    array = np.asarray(values)
+    text = " ".join(float(x).hex() for x in real_numbers(array))
     shape = "".join(f", {size}" for size in np.shape(values))
-    return f'numbers("{text}", "{np.asarray(values).dtype.name}"{shape})'
+    if array.dtype.kind != "c":
+        return f'numbers("{text}", "{array.dtype.name}"{shape})'
+    # Real and imaginary parts by turns.
+    parts = f'numbers("{text}", "{array.real.dtype.name}"{shape}, 2)'
+    return f'{parts}.view("{array.dtype.name}")[..., 0]'

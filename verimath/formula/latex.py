@@ -9,7 +9,7 @@ printed by name, so a step reads in the formula's own words.
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from keyword import iskeyword
@@ -19,6 +19,7 @@ from verimath.formula import operations as op
 from verimath.formula.derive import LocalStep
 from verimath.formula.graph import Formula, Node, Subscripts
 from verimath.formula.literals import Constant
+from verimath.pairs import whole
 from verimath.shapes import ONE, Size, total_size
 
 # How tightly a piece of TeX holds together: a + b, a \odot b, a b, a^2 or f(a), a.
@@ -61,8 +62,13 @@ class _Tex:
         return self.text if self.binding >= binding else rf"\left({self.text}\right)"
 
 
+_PARTS = {".re": r"\Re", ".im": r"\Im"}
+
+
 def symbol(name: str) -> str:
     r"""A variable name as TeX: w1 as w_{1}, y_hat as y_{\mathrm{hat}}, words upright."""
+    if whole(name) != name:
+        return rf"{_PARTS[name[-3:]]}{{{symbol(whole(name))}}}"
     stem, _, axis = name.partition("[")
     if axis:
         return rf"{_upright(stem)}_{{{axis.rstrip(']')}}}"
@@ -103,12 +109,20 @@ def size_tex(size: Size) -> str:
 def formula_tex(formula: Formula, *, names: Mapping[Node, str] | None = None) -> str:
     """The formula's results in terms of its inputs (or of the named nodes in `names`)."""
     known = {node: name for name, node in formula.inputs.items()} if names is None else names
-    printed = [_render(output, known).text for output in formula.outputs]
+    rendered = iter([_render(output, known) for output in formula.outputs])
+    pairs = formula.pairs or (False,) * len(formula.outputs)
+    printed = [_pair_tex(rendered) if pair else next(rendered).text for pair in pairs]
     return (
         printed[0]
         if len(printed) == 1
         else rf"\left({',; '.join(printed)}\right)".replace(",;", r",\;")
     )
+
+
+def _pair_tex(parts: Iterator[_Tex]) -> str:
+    """A complex result by the next two parts."""
+    re, im = next(parts).text, next(parts).at_least(_PRODUCT)
+    return rf"{re} + i\,{im}"
 
 
 def statement_tex(statement: Statement, primal: Formula, claimed: Formula | None) -> str:
@@ -164,7 +178,7 @@ def step_tex(primal: Formula, step: LocalStep) -> str:
 def _named(name: str) -> _Tex:
     kind, of, inner = name.partition(" of ")
     if not of:
-        return _Tex(symbol(name))
+        return _Tex(symbol(name), _ATOM if whole(name) == name else _SCRIPTED)
     if kind == "gradient":
         return _Tex(rf"\nabla {_named(inner).text}", _SCRIPTED)
     bar = "overline" if " " in inner else "bar"
@@ -306,6 +320,10 @@ def _subgradient_tex(node: Node, x: list[_Tex]) -> _Tex:
 
 def _composite_tex(node: Node, x: list[_Tex]) -> str:
     template = node.parameter.tex or rf"\operatorname{{{node.parameter.name}}}\left(#\right)"
+    if "#1" in template:  # each operand has a place of its own
+        for number, piece in enumerate(x, start=1):
+            template = template.replace(f"#{number}", f"{{{piece.text}}}")
+        return template
     return template.replace("#", r",\, ".join(piece.text for piece in x))
 
 
