@@ -693,7 +693,7 @@ def _array_text(array: NDArray[Any]) -> str:
     if array.ndim:
         return f"[{', '.join(_array_text(row) for row in array)}]"
     if array.dtype.kind == "c":
-        re, im = (str(part).removesuffix(".0") for part in (array[()].real, array[()].imag))
+        re, im = (str(part).removesuffix(".0") for part in real_numbers(array))
         return f"{re}{'' if im.startswith('-') else '+'}{im}j"
     return str(array[()]).removesuffix(".0")
 

@@ -118,7 +118,7 @@ def apart(results: Results, pairs: Sequence[bool]) -> Results:
         return results
     found: list[Fetched] = []
     for result, pair in zip(results, pairs, strict=True):
-        parts = (result.array.real, result.array.imag) if pair else (result.array,)
+        parts = (np.real(result.array), np.imag(result.array)) if pair else (result.array,)
         found += [replace(result, array=part, dtype=part.dtype.name) for part in parts]
     return found
 

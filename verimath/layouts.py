@@ -81,8 +81,8 @@ def _repeated(array: NDArray[Any]) -> tuple[int, ...]:
             if array.dtype.kind == "f":
                 same &= np.signbit(array) == np.signbit(first)
             elif array.dtype.kind == "c":
-                same &= np.signbit(array.real) == np.signbit(first.real)
-                same &= np.signbit(array.imag) == np.signbit(first.imag)
+                same &= np.signbit(np.real(array)) == np.signbit(np.real(first))
+                same &= np.signbit(np.imag(array)) == np.signbit(np.imag(first))
             if same.all():
                 found.append(axis)
     return tuple(found)

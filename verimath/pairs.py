@@ -59,7 +59,7 @@ def _complex(re: NDArray[Any], im: NDArray[Any]) -> NDArray[Any]:
 def real_numbers(array: NDArray[Any]) -> NDArray[Any]:
     """The elements in C order; of complex ones the real and then the imaginary part."""
     flat = np.ascontiguousarray(array).ravel()
-    return flat.view(flat.real.dtype) if flat.dtype.kind == "c" else flat
+    return flat.view(np.real(flat).dtype) if flat.dtype.kind == "c" else flat
 
 
 def dtype_of(dtype: str, *, pair: bool) -> str:

@@ -418,10 +418,11 @@ def _lines(items: list[str], brackets: str) -> str:
 def array_text(values: NDArray[Any]) -> str:
     """A call of the script's `numbers` that gives exactly this array."""
     array = np.asarray(values)
-    text = " ".join(float(x).hex() for x in real_numbers(array))
+    numbers = real_numbers(array)
+    text = " ".join(float(x).hex() for x in numbers)
     shape = "".join(f", {size}" for size in np.shape(values))
     if array.dtype.kind != "c":
         return f'numbers("{text}", "{array.dtype.name}"{shape})'
     # Real and imaginary parts by turns.
-    parts = f'numbers("{text}", "{array.real.dtype.name}"{shape}, 2)'
+    parts = f'numbers("{text}", "{numbers.dtype.name}"{shape}, 2)'
     return f'{parts}.view("{array.dtype.name}")[..., 0]'

@@ -128,12 +128,10 @@ class ComplexArray:
         return _partwise(lambda x: x.mT, self)
 
     def __add__(self, other: Any) -> "ComplexArray":
-        a, b = self, _lifted(other)
-        return ComplexArray(a.re + b.re, _plus(a.im, b.im))
+        return _sum(self, _lifted(other))
 
     def __radd__(self, other: Any) -> "ComplexArray":
-        a, b = _lifted(other), self
-        return ComplexArray(a.re + b.re, _plus(a.im, b.im))
+        return _sum(_lifted(other), self)
 
     def __neg__(self) -> "ComplexArray":
         return _partwise(lambda x: -x, self)
@@ -189,7 +187,7 @@ class ComplexArray:
         return ComplexArray(same & (_or_zero(a.im) == _or_zero(b.im)))
 
     def __ne__(self, other: object) -> "ComplexArray":  # pyright: ignore[reportIncompatibleMethodOverride]
-        return ~(self == other)
+        return _partwise(lambda mask: ~mask, self == other)
 
     __hash__ = None  # pyright: ignore[reportAssignmentType]
 
@@ -322,9 +320,13 @@ def _spread(x: Any, like: Any) -> Any:
     return array_namespace(like).broadcast_to(x, like.shape)
 
 
+def _sum(a: ComplexArray, b: ComplexArray) -> ComplexArray:
+    return _full(a.re + b.re, _plus(a.im, b.im))
+
+
 def _difference(a: ComplexArray, b: ComplexArray) -> ComplexArray:
     im = None if a.im is None and b.im is None else _minus(a.im, b.im)
-    return ComplexArray(a.re - b.re, im)
+    return _full(a.re - b.re, im)
 
 
 def _product(a: ComplexArray, b: ComplexArray) -> ComplexArray:
@@ -460,7 +462,7 @@ class _Namespace:
         def call(*arguments: Any, **options: Any) -> Any:
             first = arguments[0] if arguments else None
             if name in _TOGETHER and any(x.im is not None for x in _arrays_in(first)):
-                return self._together(name, list(map(_lifted, first)), options)
+                return self._together(name, list(map(_lifted, arguments[0])), options)
             if name in _PARTWISE and isinstance(first, ComplexArray) and first.im is not None:
                 rest = tuple(map(_bare, arguments[1:]))
                 bare = {key: _bare(value) for key, value in options.items()}

@@ -77,7 +77,7 @@ def _rows(value: torch.Tensor, sources: Sequence[torch.Tensor], probe: float) ->
 def _unit(like: torch.Tensor, index: int, number: complex) -> torch.Tensor:
     """Zeros of the same shape with one number in them."""
     found = torch.zeros(like.shape, dtype=like.dtype, device=like.device)
-    found.view(-1)[index] = number
+    found.view(-1)[index] = torch.tensor(number, dtype=like.dtype)
     return found
 
 
