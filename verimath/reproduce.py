@@ -146,6 +146,9 @@ _SCALAR = """{indent}shape = tuple(value.shape)
 {indent}assert value.ndim == 0, f"a gradient needs a 0-d tensor, not shape {{shape}}"
 """
 
+_REAL = """{indent}assert not value.is_complex(), "a gradient is of a real number"
+"""
+
 _GRADIENT = """    got = [torch.zeros_like(leaf) for leaf in leaves]
     if value.requires_grad:
         seed = torch.full_like(value, -2.0)
@@ -185,6 +188,28 @@ _FORWARD = """    from torch.autograd import forward_ad
                 slopes.append(slope.detach())
         like = arrays[name].new_zeros({shape} + tuple(arrays[name].shape))
         got.append(torch.stack(slopes, dim=-1).reshape(like.shape) if slopes else like)
+"""
+
+# In a complex input, as the derivatives in both parts.
+_COMPLEX_FORWARD = """    from torch.autograd import forward_ad
+
+    def slope(name, index, along):
+        direction = torch.zeros_like(arrays[name], memory_format=torch.contiguous_format)
+        direction.view(-1)[index] = -2.0 * along
+        with forward_ad.dual_level():
+            dual = forward_ad.make_dual(arrays[name].detach().clone(), direction)
+            value = function(*({{**arrays, name: dual}}.values()))
+{scalar}            found = forward_ad.unpack_dual(value).tangent
+            return torch.zeros_like(value) if found is None else (found / -2.0).detach()
+
+    got = []
+    for name in {wrt}:
+        like = torch.zeros_like(arrays[name], memory_format=torch.contiguous_format)
+        for index in range(like.numel()):
+            found = slope(name, index, 1)
+            found = torch.complex(found, slope(name, index, 1j)) if like.is_complex() else found
+            like.view(-1)[index] = found
+        got.append(like)
 """
 
 _FORWARD_GRADIENT = """                seed = torch.full_like(value, -2.0)
@@ -278,7 +303,7 @@ def script(
     main = _MAIN.format(
         inputs=inputs_text(inputs),
         wants=wants_text(wants),
-        run=_laid_out(put_lines(cell), cell, inputs, layout) + call_lines(cell, wrt),
+        run=_laid_out(put_lines(cell), cell, inputs, layout) + call_lines(cell, wrt, pairs=pairs),
         changed=_CHANGED.format(fetch=f"array{bring}" if torch else "array"),
         kinds="torch.Tensor" if torch else "(np.ndarray, np.generic)",
         fetch=f"result{bring}" if torch else "np.asarray(result)",
@@ -346,19 +371,27 @@ def put_lines(cell: Cell) -> str:
     return _TORCH_PUT.format(device=cell.backend.device, cast=cast)
 
 
-def call_lines(cell: Cell, wrt: Sequence[str]) -> str:
-    """Lines that make `got`, a list of results, of `function` and `arrays`."""
+def call_lines(cell: Cell, wrt: Sequence[str], *, pairs: Sequence[bool] = ()) -> str:
+    """Lines that make `got`, a list of results, of `function` and `arrays`.
+
+    `pairs` says which results are complex.
+    """
     match cell.way.kind:
         case "reverse":
-            return _reverse_lines(cell.way.derived, wrt)
+            return _reverse_lines(cell.way.derived, wrt, _scalar_lines("    ", pairs))
+        case "forward" if any(pairs):
+            return _COMPLEX_FORWARD.format(wrt=list(wrt), scalar=_scalar_lines(" " * 12, pairs))
         case "forward":
             return _forward_lines(cell.way.derived, wrt)
         case _:
             return _CALL
 
 
-def _reverse_lines(derived: Derived, wrt: Sequence[str]) -> str:
-    scalar = _SCALAR.format(indent="    ")
+def _scalar_lines(indent: str, pairs: Sequence[bool]) -> str:
+    return (_SCALAR + (_REAL if any(pairs) else "")).format(indent=indent)
+
+
+def _reverse_lines(derived: Derived, wrt: Sequence[str], scalar: str) -> str:
     match derived:
         case "gradient":
             derive = _GRADIENT.format(again="")

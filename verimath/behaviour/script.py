@@ -113,7 +113,7 @@ def script(
         wants=wants_text(fault.extra.wants),
         put=textwrap.indent(put_lines(cell), "    "),
         imports="import torch\n\n" if torch else "",
-        call=textwrap.indent(call_lines(cell, wrt), "    "),
+        call=textwrap.indent(call_lines(cell, wrt, pairs=pairs), "    "),
         kinds="torch.Tensor" if torch else "(np.ndarray, np.generic)",
         fetch="result.detach().cpu().numpy()" if torch else "np.asarray(result)",
         dtype=cell.dtype,
