@@ -319,6 +319,8 @@ def _problem(claim: Claim) -> str:
         other = next((c for c in classes if c not in (None, "componentwise")), None)
         if other is not None:
             return f"error_class={other!r}; complex numbers are judged by part, 'componentwise'"
+        if isinstance(statement, Equal) and statement.by_induction:
+            return "an induction is over real inputs; state it for the parts"
     if claim.expected not in ("holds", "refuted"):
         return f"expected={claim.expected!r}; wanted 'holds' or 'refuted'"
     if claim.expected == "holds" and claim.repaired:

@@ -85,14 +85,19 @@ def named_parts(name: str, value: Any) -> tuple[tuple[str, Any], ...]:
 
 
 class ComplexArray:
-    """An array of the standard by its parts; `im` is None for one of real numbers."""
+    """An array of the standard by its parts; `im` is None for one of real numbers.
 
-    __slots__ = ("im", "re")
+    A conjugate knows of what (`conjugate_of`), so that conj(z) z is read as |z|^2.
+    """
+
+    __slots__ = ("conjugate_of", "im", "re")
     __array_priority__ = 1000
     device = "none"
 
-    def __init__(self, re: Any, im: Any = None) -> None:
-        self.re, self.im = re, im
+    def __init__(
+        self, re: Any, im: Any = None, conjugate_of: "ComplexArray | None" = None
+    ) -> None:
+        self.re, self.im, self.conjugate_of = re, im, conjugate_of
 
     def __array_namespace__(self, *, api_version: str | None = None) -> "_Namespace":
         return NAMESPACE
@@ -335,6 +340,10 @@ def _product(a: ComplexArray, b: ComplexArray) -> ComplexArray:
     if a.im is None or b.im is None:
         real, pair = (a, b) if a.im is None else (b, a)
         return _full(_times(real.re, pair.re), _times(real.re, pair.im))
+    if a.conjugate_of is b or b.conjugate_of is a:
+        whole = b if a.conjugate_of is b else a
+        squared = _composite(complex_parts.SQUARED, whole.re, whole.im)
+        return ComplexArray(squared, a.re * b.im + a.im * b.re)
     ac, bd = _times(a.re, b.re), _times(a.im, b.im)
     ad, bc = _times(a.re, b.im), _times(a.im, b.re)
     im = bc if _is_zero(ad) else ad if _is_zero(bc) else ad + bc
@@ -500,7 +509,7 @@ class _Namespace:
             raise refused(f"`xp.{name}` of an array of real numbers; wanted complex ones")
 
     def conj(self, x: ComplexArray) -> ComplexArray:
-        return ComplexArray(x.re, None if x.im is None else -x.im)
+        return x if x.im is None else ComplexArray(x.re, -x.im, conjugate_of=x)
 
     def abs(self, x: ComplexArray) -> ComplexArray:
         return abs(x)

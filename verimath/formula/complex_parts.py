@@ -162,6 +162,36 @@ HYPOT = Composite(
 )
 
 
+def _by_magnitude(a: Any, b: Any) -> Any:
+    """2a as what follows from |z|^2 by the magnitude's own derivative, 2 |z| (a / |z|)."""
+    size = _scaled_hypot(a, b)
+    return 2 * (size * array_namespace(a).where(size == 0, size, a / size))
+
+
+# |z|^2 as conj(z) z, for which much code squares the magnitude and loses a few digits.
+_TWICE = Composite(
+    "twice",
+    lambda a, b: 2 * a,
+    (lambda a, b: 2 * a,),
+    tex=r"2\,#1",
+    customary=(_by_magnitude,),
+)
+SQUARED = Composite(
+    "squared magnitude",
+    lambda a, b: a * a + b * b,
+    (lambda a, b: a * a + b * b,),
+    lambda a, b, y, g: (g * applied(_TWICE, a, b), g * applied(_TWICE, b, a)),
+    lambda a, b, y, s, t: _squared_forward(a, b, s, t),
+    tex=r"\left|#1 + i\,#2\right|^2",
+    customary=(lambda a, b: _scaled_hypot(a, b) ** 2,),
+)
+
+
+def _squared_forward(a: Any, b: Any, s: Any, t: Any) -> Any:
+    parts = [u * applied(_TWICE, *x) for u, x in ((s, (a, b)), (t, (b, a))) if u is not None]
+    return parts[0] if len(parts) == 1 else parts[0] + parts[1]
+
+
 # --- exponentials -----------------------------------------------------------------------------
 
 

@@ -63,6 +63,10 @@ class _Tex:
 
 
 _PARTS = {".re": r"\Re", ".im": r"\Im"}
+# The parts of one number, put together again.
+_BOTH_PARTS = re.compile(
+    r"\{\\Re\{((?:[^{}]|\{[^{}]*\})*)\}\} \+ i\\,\{\\Im\{\1\}\}"
+)
 
 
 def symbol(name: str) -> str:
@@ -121,8 +125,10 @@ def formula_tex(formula: Formula, *, names: Mapping[Node, str] | None = None) ->
 
 def _pair_tex(parts: Iterator[_Tex]) -> str:
     """A complex result by the next two parts."""
-    re, im = next(parts).text, next(parts).at_least(_PRODUCT)
-    return rf"{re} + i\,{im}"
+    real, imaginary = next(parts), next(parts)
+    if real.text.startswith(r"\Re") and imaginary.text == r"\Im" + real.text[3:]:
+        return real.text[3:].strip()
+    return rf"{real.text} + i\,{imaginary.at_least(_PRODUCT)}"
 
 
 def statement_tex(statement: Statement, primal: Formula, claimed: Formula | None) -> str:
@@ -323,7 +329,7 @@ def _composite_tex(node: Node, x: list[_Tex]) -> str:
     if "#1" in template:  # each operand has a place of its own
         for number, piece in enumerate(x, start=1):
             template = template.replace(f"#{number}", f"{{{piece.text}}}")
-        return template
+        return _BOTH_PARTS.sub(r"\1", template)
     return template.replace("#", r",\, ".join(piece.text for piece in x))
 
 
