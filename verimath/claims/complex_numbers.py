@@ -99,20 +99,21 @@ def _squares(a: Any, b: Any, c: Any, d: Any) -> Any:
 
 parseval = Claim(
     id="parseval-four",
-    title="A discrete Fourier transform of four numbers makes their squared length 4 times as large",
+    title="A Fourier transform of four numbers makes their squared length four times as large",
     source="Golub and Van Loan, Matrix Computations, 4th ed., section 1.4.1",
     domain=Domain(a=complexes("n"), b=complexes("n"), c=complexes("n"), d=complexes("n")),
     statement=Equal(left=_transformed, right=lambda a, b, c, d: 4 * _squares(a, b, c, d)),
     mutants={
         "unitary": _squares,
-        "squares for squared magnitudes": lambda a, b, c, d: 4
-        * array_namespace(a).real(a * a + b * b + c * c + d * d),
+        "squares for squared magnitudes": lambda a, b, c, d: (
+            4 * array_namespace(a).real(a * a + b * b + c * c + d * d)
+        ),
     },
 )
 
 
 def _reflected(z: Any, v: Any) -> Any:
-    """z - 2 v (v* z) / (v* v)."""
+    """The vector z - 2 v (v* z) / (v* v)."""
     xp = array_namespace(z)
     return z - 2 * v * xp.sum(_conj(v) * z) / _length(v)
 
@@ -189,8 +190,6 @@ exponential = Claim(
     title="The gradient of the sum of Re exp(z) is the conjugate of exp(z)",
     source="Ahlfors, Complex Analysis, 3rd ed., sections 2.1.2 and 2.3.1",
     domain=_VECTOR,
-    statement=Gradient(
-        of=_exponential, wrt="z", equals=lambda z: _conj(array_namespace(z).exp(z))
-    ),
+    statement=Gradient(of=_exponential, wrt="z", equals=lambda z: _conj(array_namespace(z).exp(z))),
     mutants={"not conjugated": lambda z: array_namespace(z).exp(z)},
 )

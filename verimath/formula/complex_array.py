@@ -94,9 +94,7 @@ class ComplexArray:
     __array_priority__ = 1000
     device = "none"
 
-    def __init__(
-        self, re: Any, im: Any = None, conjugate_of: "ComplexArray | None" = None
-    ) -> None:
+    def __init__(self, re: Any, im: Any = None, conjugate_of: "ComplexArray | None" = None) -> None:
         self.re, self.im, self.conjugate_of = re, im, conjugate_of
 
     def __array_namespace__(self, *, api_version: str | None = None) -> "_Namespace":
@@ -339,6 +337,8 @@ def _product(a: ComplexArray, b: ComplexArray) -> ComplexArray:
         return ComplexArray(a.re * b.re)
     if a.im is None or b.im is None:
         real, pair = (a, b) if a.im is None else (b, a)
+        if not (_is_number(pair.re) or _is_number(pair.im)):
+            return _partwise(lambda x: real.re * x, pair)
         return _full(_times(real.re, pair.re), _times(real.re, pair.im))
     if a.conjugate_of is b or b.conjugate_of is a:
         whole = b if a.conjugate_of is b else a
@@ -389,8 +389,10 @@ def _bilinear(f: Callable[[Any, Any], Any], a: ComplexArray, b: ComplexArray) ->
     if a.im is None and b.im is None:
         return ComplexArray(f(a.re, b.re))
     if a.im is None or b.im is None:
-        pairs = ((a.re, b.im) if a.im is None else (a.im, b.re),)
-        return ComplexArray(f(a.re, b.re), f(*pairs[0]))
+        raise refused(
+            "a product of a matrix of real and one of complex numbers, which torch doesn't have; "
+            "make the real one complex, as in `(A + 0j) @ z`"
+        )
     return ComplexArray(f(a.re, b.re) - f(a.im, b.im), f(a.re, b.im) + f(a.im, b.re))
 
 

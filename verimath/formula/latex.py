@@ -64,9 +64,7 @@ class _Tex:
 
 _PARTS = {".re": r"\Re", ".im": r"\Im"}
 # The parts of one number, put together again.
-_BOTH_PARTS = re.compile(
-    r"\{\\Re\{((?:[^{}]|\{[^{}]*\})*)\}\} \+ i\\,\{\\Im\{\1\}\}"
-)
+_BOTH_PARTS = re.compile(r"\{\\Re\{((?:[^{}]|\{[^{}]*\})*)\}\} \+ i\\,\{\\Im\{\1\}\}")
 
 
 def symbol(name: str) -> str:

@@ -323,7 +323,7 @@ class _Namespace:
         return SymbolicArray(np.transpose(x.cells, axes))
 
     def tensordot(self, a: SymbolicArray, b: SymbolicArray, *, axes: Any = 2) -> SymbolicArray:
-        return SymbolicArray(np.tensordot(a.cells, b.cells, axes=axes))
+        return SymbolicArray(_as_expressions(np.tensordot(a.cells, b.cells, axes=axes)))
 
     def vecdot(self, a: SymbolicArray, b: SymbolicArray, *, axis: int = -1) -> SymbolicArray:
         return self.sum(a * b, axis=axis)
