@@ -676,3 +676,182 @@ def test_the_normwise_bound_is_that_of_the_largest_and_of_strassen():
     alone = normwise_bound(op.add(a, b), own, x, BINDING, PLAIN)
     np.testing.assert_array_equal(alone, [[[2e-7, 2e-7], [2e-7, math.inf]]])
     assert normwise_bound(op.matmul(a, b), EXACT, x, BINDING, PLAIN) is EXACT
+
+
+# --- batches, places, kinks ---
+
+K = op.input_("k", (N,), "integer")
+IN_BATCHES = {
+    "a sum": SUM,
+    "a product": op.product(ROW, 0),
+    "the largest": op.max_(ROW, 0),
+    "running sums": op.cumulative(ROW, 0),
+    "shares of a maximum": op.subgradient(("share", 0), ROW),
+}
+
+
+@pytest.mark.parametrize("name", IN_BATCHES)
+def test_members_of_a_batch_do_not_meet(name):
+    node = IN_BATCHES[name]
+    rows = [[(1.0, 0.0, 0.5), (1.25, 0.0, 0.25), (-3.0, 0.0, 2.0)], [(8.0, 0.0, 0.5)] * 3]
+    exact = [[(v, 0.0, 0.0) for v, _, _ in row] for row in rows]
+    scales = {"a sum": [0.75, 24], "a product": [3.75, 512], "the largest": [1.25, 8]}
+    for both in (rows, exact):
+        alone = [operand(row) for row in both]
+        parts = [np.concatenate([getattr(x, n) for x in alone]) for n in ("value", "bound")]
+        bound = EXACT if both is exact else parts[1]
+        together = Operand(parts[0], EXACT, bound)
+        scale = np.array(scales.get(name, np.abs(parts[0])), dtype=np.float64)
+
+        def rule(x, size, node=node):
+            if node.operation == "einsum":
+                return einsum_bound(node, size, [x], PLAIN, base_of(node, [x.magnitude]))
+            return BOUNDS[node.operation](node, size, [x], BINDING, PLAIN)
+
+        found = np.broadcast_to(rule(together, scale), scale.shape)
+        for k, x in enumerate(alone):
+            np.testing.assert_array_equal(found[k : k + 1], rule(x, scale[k : k + 1]))
+        far = reach(node, [np.abs(parts[0])], scale, [parts[0]], BINDING)
+        for k, x in enumerate(alone):
+            one = reach(node, [np.abs(x.value)], scale[k : k + 1], [x.value], BINDING)
+            np.testing.assert_array_equal(far[k : k + 1], one)
+
+
+def test_the_normwise_bound_is_that_of_each_member():
+    a, b = op.input_("a", (M, M)), op.input_("b", (M, M))
+    x = [Operand(np.array([[[1.0, 0.0]] * 2, [[16.0, 0.0]] * 2]), EXACT, EXACT)] * 2
+    own = np.zeros((2, 2, 2)) + 1e-9
+    found = normwise_bound(op.matmul(a, b), own, x, BINDING, PLAIN)
+    ratio = (found[1] - 1e-9) / (found[0] - 1e-9)
+    np.testing.assert_allclose(ratio, 256, rtol=1e-6)
+    # Strassen's way with n = 1 is the product itself.
+    one = op.einsum(
+        Subscripts(((0, 1), (1, 2)), (0, 2)), *(op.input_(n, (Size.of(1),) * 2) for n in "ab")
+    )
+    x = [Operand(np.ones((1, 1, 1)), EXACT, EXACT)] * 2
+    assert normwise_bound(one, own[:1, :1, :1], x, BINDING, PLAIN) == 1e-9
+
+
+@given(
+    st.lists(balls(), min_size=3, max_size=3), st.lists(st.integers(0, 1), min_size=3, max_size=3)
+)
+def test_what_is_added_up_at_places(x, places):
+    node = op.scatter(ROW, K, 0, M)
+    source, at = operand(x), Operand(np.array([places], dtype=np.float64), EXACT, EXACT)
+    mine = [[cell for cell, place in zip(x, places, strict=True) if place == k] for k in range(2)]
+    scale = np.array([[abs(sum(v for v, _, _ in cells)) for cells in mine]])
+    found = BOUNDS["scatter"](node, scale, [source, at], BINDING, PLAIN)[0]
+    most = max(len(cells) for cells in mine)
+    for bound, cells in zip(found, mine, strict=True):
+        size = sum(abs(mp.mpf(v)) + e + b for v, e, b in cells)
+        needed = sum(mp.mpf(b) for _, _, b in cells) + (most - 1) * U * size
+        assert needed * (1 - 4 * U) <= bound * (1 + 2.0**-20)
+        assert bound <= needed * mp.mpf("1.0001")
+
+
+def test_running_sums_and_sums_at_places_may_overflow_on_the_way():
+    large = FLOAT32.largest * 0.75
+    x = operand([(large, 0.0, 0.0), (large, 0.0, 0.0), (-large, 0.0, 0.0)])
+    found = BOUNDS["cumulative"](
+        op.cumulative(ROW, 0), np.array([[large] * 3]), [x], BINDING, PLAIN
+    )
+    np.testing.assert_array_equal(np.isfinite(found), [[True, False, False]])
+    at = Operand(np.array([[0.0, 1.0, 1.0]]), EXACT, EXACT)
+    node = op.scatter(ROW, K, 0, M)
+    found = BOUNDS["scatter"](node, np.array([[large, 0.0]]), [x, at], BINDING, PLAIN)
+    np.testing.assert_array_equal(np.isfinite(found), [[True, False]])
+
+
+KINKS = {"step": 0.5, "sign": 1.0}
+
+
+@pytest.mark.parametrize("how", KINKS)
+def test_any_subgradient_is_right_at_a_kink(how):
+    """Half of the jump to either side of its middle; the whole one where rounding decides."""
+    room = KINKS[how]
+    two = how == "step"
+    node = op.subgradient(how, X, Y) if two else op.subgradient(how, X)
+
+    def found(x, y):
+        cells = [operand([x]), operand([y])] if two else [operand([x])]
+        return BOUNDS["subgradient"](node, np.ones(1), cells, BINDING, PLAIN)[0]
+
+    other = (2.0, 0.0, 0.0) if two else (0.0, 0.0, 0.0)
+    at = other[0]
+    assert found((at, 0.0, 0.0), other) == room
+    assert found((at + 1, 0.25, 0.5), other) == 0
+    assert found((at - 1, 0.25, 0.5), other) == 0
+    assert found((at + 1, 0.25, 0.875), other) == 2 * room
+    assert found((at, 0.0, 0.5), other) == 2 * room
+
+
+def test_shares_of_a_maximum_are_any_where_elements_tie():
+    node = op.subgradient(("share", 0), ROW)
+
+    def found(*cells):
+        return BOUNDS["subgradient"](node, np.ones((1, 3)), [operand(cells)], BINDING, PLAIN)[0]
+
+    np.testing.assert_array_equal(found(*((v, 0.0, 0.0) for v in (1.0, 3.0, 2.0))), [0, 0, 0])
+    np.testing.assert_array_equal(found(*((v, 0.0, 0.0) for v in (3.0, 3.0, 2.0))), [0.5, 0.5, 0])
+    third = found(*((3.0, 0.0, 0.0),) * 3)
+    np.testing.assert_allclose(third, [2 / 3] * 3)
+    near = found((3.0, 0.0, 0.25), (3.25, 0.0, 0.25), (1.0, 0.0, 0.25))
+    np.testing.assert_array_equal(near, [1, 1, 0])
+
+
+def test_masks_become_numbers_and_whole_numbers_are_rounded():
+    mask = op.convert(MASK)
+    given_ = [Operand(np.ones(1), EXACT, np.ones(1))]
+    assert BOUNDS["convert"](mask, np.ones(1), given_, BINDING, PLAIN)[0] == 1
+    whole = op.convert(op.index(N))
+    for number, bound in ((2.0**24, 0.0), (2.0**24 + 1, FLOAT32.roundoff * (2.0**24 + 1))):
+        given_ = [Operand(np.array([number]), EXACT, EXACT)]
+        found = BOUNDS["convert"](whole, np.array([number]), given_, BINDING, PLAIN)
+        assert found[0] == bound
+
+
+# --- far from the ordinary ---
+
+
+def test_products_that_underflow_are_off_by_eta_each():
+    x = [(2.0**-100, 0.0, 0.0)] * 3
+    found = bound_of(DOT, lambda x, y: [sum(map(mp.fmul, x, y))], [x, x])[0]
+    assert 3 * FLOAT32.underflow <= found <= 3.01 * FLOAT32.underflow
+
+
+@pytest.mark.parametrize("b", [2.0**-10, 0.5, 1.0, 3.0])
+def test_exponentials_of_anything(b):
+    cells = [[(1.0, 2.0**-12, b)]]
+    needed = worst(lambda x: [mp.exp(x[0])], cells, 1)[0]
+    found = bound_of(op.function("exp", X), lambda x: [mp.exp(x[0])], cells)[0]
+    assert needed <= found * (1 + 2.0**-20)
+    assert found <= needed * (1.01 if b < 1 else 2.0)
+
+
+def test_products_overflow_by_what_the_format_may_hold():
+    product = lambda x: [x[0] * x[1] * x[2]]
+    node, root = op.product(ROW, 0), 2.0**42.6
+    x = [(root, 0.0, 0.0)] * 3
+    assert bound_of(node, product, [x])[0] < math.inf
+    assert bound_of(node, product, [[(root, 0.0, root / 8)] * 3])[0] == math.inf
+
+
+def test_how_far_matrices_and_moved_elements_reach():
+    grid = op.input_("a", (N, M))
+    x = np.arange(1.0, 7.0).reshape(1, 3, 2)
+    flat = reach(op.reshape(grid, (N * M,)), [x], x, [x], BINDING)
+    np.testing.assert_array_equal(flat, x.reshape(1, 6))
+    assert (
+        reach(op.function("negative", X), [np.array([3.0])], np.ones(1), [np.ones(1)], BINDING) == 3
+    )
+    a, b = op.input_("a", (M, M)), op.input_("b", (M, Size.of(1)))
+    values = [np.array([[[2.0, 0.0], [0.0, 0.5]]]), np.array([[[2.0], [1.0]]])]
+    far = [np.full((1, 2, 2), 3.0), np.full((1, 2, 1), 5.0)]
+    # |A^-1| (M_A |X| + M_B) with X = (1, 2): (9 + 5) / 2 and (9 + 5) * 2.
+    found = reach(op.solve(a, b), far, values[1], values, BINDING)
+    np.testing.assert_allclose(found, [[[7.0], [28.0]]])
+    determinant = reach(op.determinant(a), far[:1], np.ones(1), values[:1], BINDING)
+    np.testing.assert_array_equal(determinant, [36])
+    row, other = np.array([[1.0, 5.0, 2.0]]), np.array([[3.0, 2.0, 2.0]])
+    larger = reach(op.maximum(ROW, OTHER), [row, other], row, [row, other], BINDING)
+    np.testing.assert_array_equal(larger, [[3, 5, 2]])
