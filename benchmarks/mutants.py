@@ -33,6 +33,8 @@ _TESTS = {
     ],
     "verimath/arithmetic/field_rules.py": ["tests/arithmetic/test_field.py"],
     "verimath/arithmetic/residues.py": ["tests/arithmetic/test_residues.py"],
+    "verimath/examples.py": ["tests/test_examples.py", "tests/test_plans.py"],
+    "verimath/fill.py": ["tests/test_examples.py", "tests/test_inputs.py", "tests/test_plans.py"],
     "verimath/judge.py": ["tests/test_judge.py"],
     "verimath/plans.py": [
         "tests/test_plans.py",
@@ -41,6 +43,7 @@ _TESTS = {
     ],
     "verimath/proof/degree.py": ["tests/proof/test_degree.py"],
     "verimath/proof/identity.py": ["tests/proof/test_identity.py"],
+    "verimath/proof/kinks.py": ["tests/proof/test_found.py"],
     "verimath/proof/ladder.py": [
         "tests/proof/test_ladder.py",
         "tests/proof/test_found.py",
