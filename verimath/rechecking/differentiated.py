@@ -1,6 +1,7 @@
 """What a part says in real numbers: pairs that agree there, too, and derivatives that are one."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fractions import Fraction
 from random import Random
 from types import MappingProxyType
 from typing import Any
@@ -12,7 +13,14 @@ from verimath.rechecking.evaluate import evaluate, reachable, subtract
 from verimath.rechecking.graph import Node
 from verimath.rechecking.limits import OPERATIONS, Budget, RefusedError
 from verimath.rechecking.polynomials import polynomial
-from verimath.rechecking.reals import OutsideError, Reals, contains_zero, draw_inputs
+from verimath.rechecking.reals import (
+    OutsideError,
+    Reals,
+    contains_zero,
+    draw_inputs,
+    far,
+    is_free,
+)
 from verimath.rechecking.sizing import Binding, kinds_of
 from verimath.rechecking.structures import impose
 from verimath.report.certificate import (
@@ -24,6 +32,7 @@ from verimath.report.certificate import (
 
 _BITS = 256
 _ATTEMPTS = 24
+_FAR, FAR_SIZES = 24, 2  # points far away, and at how many choices of sizes
 
 
 def where(binding: Mapping[str, int]) -> str:
@@ -49,6 +58,35 @@ def points(
         except ZeroDivisionError:
             continue
         yield drawn
+
+
+def far_points(
+    inputs: Sequence[InputRecord],
+    kinds: Mapping[str, str],
+    binding: Mapping[str, int],
+    random: Random,
+    structured: Mapping[str, str],
+    constants: Sequence[Fraction],
+    labels: Mapping[str, Sequence[int]] = MappingProxyType({}),
+) -> Iterator[dict[str, Any]]:
+    """Points on other sides of what roots are taken of, and of steps."""
+    free = {item.name: item.positive for item in inputs if is_free(item, kinds)}
+    for attempt in range(_FAR):
+        drawn = draw_inputs(inputs, kinds, binding, random, attempt, labels)
+        for name, positive in free.items():
+            drawn[name] = far(drawn[name], constants, positive, random)
+        try:
+            for name, structure in structured.items():
+                drawn[name] = impose(structure, drawn[name])
+        except ZeroDivisionError:
+            continue
+        yield drawn
+
+
+def constants_of(nodes: Sequence[Node], more: Iterable[Fraction] = ()) -> list[Fraction]:
+    """Numbers that decide where something changes its sign, and one."""
+    found = {node.parameter.factor for node in nodes if node.operation == "constant"}
+    return sorted({abs(number) for number in (*found, *more) if number} | {Fraction(1)})
 
 
 def check_numbers(
@@ -115,6 +153,14 @@ def check_differentiated(
             break
     if not seen:
         raise RefusedError("not confirmed: no point for the derivative is in the domain")
+    for binding in bindings[:FAR_SIZES]:
+        more = Budget(2 * OPERATIONS)
+        for drawn in far_points(part.inputs, kinds, binding, random, {}, constants_of(nodes)):
+            try:
+                with flint.ctx.workprec(_BITS):
+                    check_derivative(record, nodes, binding, drawn, random, more)
+            except (ZeroDivisionError, OutsideError):
+                continue
     for (first, _), place in zip(part.pairs, record.nodes, strict=True):
         if not (
             _instance(nodes, first, place)
