@@ -312,7 +312,7 @@ def _check_values(
     else:
         _everywhere(dimensions, part, nodes, definitions, outputs, look)
     if part.derivative is not None:
-        check_differentiated(part, part.derivative, nodes, seen, seed)
+        check_differentiated(part, part.derivative, nodes, seen, seed, everywhere=True)
 
 
 def _everywhere(

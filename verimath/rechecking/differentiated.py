@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
+from itertools import product
+from math import ceil, prod
 from random import Random
 from types import MappingProxyType
 from typing import Any
@@ -10,8 +12,9 @@ import flint
 
 from verimath.rechecking.derivative import check_derivative, check_form
 from verimath.rechecking.evaluate import evaluate, reachable, subtract
-from verimath.rechecking.graph import Node
-from verimath.rechecking.limits import OPERATIONS, Budget, RefusedError
+from verimath.rechecking.graph import Node, axes_of
+from verimath.rechecking.limits import OPERATIONS, SIZE, Budget, RefusedError
+from verimath.rechecking.order import Counting, NoBoundError, highest_power
 from verimath.rechecking.polynomials import polynomial
 from verimath.rechecking.reals import (
     OutsideError,
@@ -32,6 +35,8 @@ from verimath.report.certificate import (
 
 _BITS = 256
 _ATTEMPTS = 24
+_HIGHEST = 5  # sizes that are looked at where the lemma says nothing
+_GRID = 1200  # choices of sizes
 _FAR, FAR_SIZES = 24, 2  # points far away, and at how many choices of sizes
 
 
@@ -129,9 +134,12 @@ def check_differentiated(
     nodes: Sequence[Node],
     bindings: Sequence[Binding],
     seed: str,
+    *,
+    everywhere: bool,
 ) -> None:
     """The derivative's nodes are the derivative, and the pairs are about these nodes.
 
+    At the bindings, and if it is to be so `everywhere` at the sizes that the lemma takes for this.
     Raises RefusedError where not.
     """
     shapes = {
@@ -142,7 +150,8 @@ def check_differentiated(
         raise RefusedError("the pairs aren't those of the derivative")
     random, kinds, budget = Random(seed), kinds_of(nodes), Budget(2 * OPERATIONS)
     seen = 0
-    for binding in bindings:
+    further = _further(record, nodes, bindings) if everywhere else []
+    for binding in (*bindings, *further):
         for drawn in points(part.inputs, kinds, binding, random, {}):
             try:
                 with flint.ctx.workprec(_BITS):
@@ -167,6 +176,46 @@ def check_differentiated(
             or check_numbers(nodes, [(first, place)], part.inputs, bindings, seed)
         ):
             raise RefusedError(f"node {first} of the pair isn't node {place} of the derivative")
+
+
+def _further(
+    record: DerivativeRecord, nodes: Sequence[Node], bindings: Sequence[Binding]
+) -> list[Binding]:
+    """The sizes from the first ones on, as many as the lemma takes, that aren't known yet."""
+    names = sorted(set().union(*bindings)) if bindings else []
+    first = {name: min(binding[name] for binding in bindings) for name in names}
+    ranges: list[range] = []
+    for name in names:
+        count = max(_sizes_of(record, nodes, name, place) for place in record.nodes)
+        ranges.append(range(first[name], first[name] + count))
+    cells = prod(len(sizes) for sizes in ranges)
+    if cells > _GRID or any(sizes[-1] > SIZE for sizes in ranges):
+        text = ", ".join(f"{n} up to {r[-1]}" for n, r in zip(names, ranges, strict=True))
+        raise RefusedError(f"not confirmed: the derivative takes sizes {text}")
+    grid = [dict(zip(names, sizes, strict=True)) for sizes in sorted(product(*ranges), key=sum)]
+    return [binding for binding in grid if binding not in bindings]
+
+
+def _sizes_of(record: DerivativeRecord, nodes: Sequence[Node], name: str, place: int) -> int:
+    """How many sizes a node is compared with the derivative at; a guess where there is no lemma.
+
+    Each derivative of a quotient A / B is one over B squared; that of a function is a product with
+    that of its argument.
+    """
+    counting = Counting(nodes, name, {}, signs=False)
+    free = len(axes_of(nodes[place].shape, name))
+    try:
+        above, below = counting.above_and_below(record.primal)
+        for inner in reachable(nodes, [record.primal]):
+            if nodes[inner].operation in ("function", "power", "subgradient"):
+                over, under = counting.above_and_below(nodes[inner].inputs[0])
+                above, below = above + over, below + under
+        own, divisor = counting.above_and_below(place)
+    except NoBoundError:
+        return max(_HIGHEST, 1 + highest_power(nodes, name))
+    for _ in range(2 if record.kind == "hessian" else 1):
+        above, below = above + below, 2 * below
+    return max(1, free) + ceil(max(own + below, above + divisor))
 
 
 def _instance(nodes: Sequence[Node], first: int, general: int) -> bool:

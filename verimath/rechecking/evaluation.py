@@ -64,7 +64,7 @@ def check_evaluation(part: EvaluationCertificate) -> str:
     check_numbers(nodes, part.pairs, part.inputs, bindings, seed)
     agree(formula, pairs, part.inputs, kinds, bindings, part.sizes if grid else None, seed)
     if part.derivative is not None:
-        check_differentiated(part, part.derivative, nodes, bindings, seed)
+        check_differentiated(part, part.derivative, nodes, bindings, seed, everywhere=grid)
     if grid and part.sizes:
         ends = " ".join(f"{name}≥{low}" for name, (low, _) in sorted(part.sizes.items()))
         return f"equal for all {ends}"
