@@ -289,7 +289,7 @@ class ClaimRun:
             return self._compare(cell, judged, want, power=power)
         pairs = self._pairs(cell, batch)
         judgement = self._compare(cell, got, want, power=power, pairs=pairs)
-        if judgement.status in (Status.PASS, Status.LESS_ACCURATE):
+        if any(pairs) and judgement.status in (Status.PASS, Status.LESS_ACCURATE):
             got = [tuple(apart(results, pairs)) for results in got]
         return self._at_ties(cell, batch, inputs, got, judgement)
 
