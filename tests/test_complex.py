@@ -710,3 +710,12 @@ def test_formulas_are_printed_with_the_numbers_put_together():
     assert r"\frac{z}{w} = " in explanation(claims["quotient-by-conjugate"])
     assert r"\left|z\right|^2 \odot \left|w\right|^2" in explanation(claims["magnitude-of-product"])
     assert r"\nabla_{z}" in explanation(claims["squared-magnitude-gradient"])
+
+
+def test_parts_of_variables_are_printed_by_their_names():
+    from verimath.formula.latex import symbol
+
+    assert symbol("z.re") == r"\Re{z}"
+    assert symbol("w_hat.im") == r"\Im{w_{\mathrm{hat}}}"
+    assert symbol("r.re'") == r"\Re{r'}"
+    assert symbol("x'") == "x'"

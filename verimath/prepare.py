@@ -503,10 +503,20 @@ def _infinite(
     nodes = [node for formula in (prepared.primal, *prepared.orders) for node in formula.nodes()]
     real = tuple(node for node in dict.fromkeys(nodes) if node.kind == "real")
     everything = Formula("everything", prepared.primal.inputs, real, {})
-    for enclosure in evaluate(everything, inputs, binding, dtypes=(format_,)):
+    enclosures = [
+        *evaluate(everything, inputs, binding, dtypes=(format_,)),
+        *(e for f in prepared.orders for e in _rearranged(f, inputs, binding, format_)),
+    ]
+    for enclosure in enclosures:
         open_ = np.isinf(enclosure.bounds[format_.name]) & ~np.isnan(enclosure.value)
         found |= open_.reshape(len(open_), -1).any(axis=1)
     return found
+
+
+def _rearranged(
+    formula: Formula, inputs: Mapping[str, Array], binding: Binding, format_: FloatFormat
+) -> tuple[Enclosure, ...]:
+    return evaluate(formula, inputs, binding, dtypes=(format_,), envelope=True)
 
 
 def _customary(

@@ -19,7 +19,7 @@ from verimath.formula import operations as op
 from verimath.formula.derive import LocalStep
 from verimath.formula.graph import Formula, Node, Subscripts
 from verimath.formula.literals import Constant
-from verimath.pairs import whole
+from verimath.pairs import has_pairs, whole
 from verimath.shapes import ONE, Size, total_size
 
 # How tightly a piece of TeX holds together: a + b, a \odot b, a b, a^2 or f(a), a.
@@ -69,8 +69,9 @@ _BOTH_PARTS = re.compile(r"\{\\Re\{((?:[^{}]|\{[^{}]*\})*)\}\} \+ i\\,\{\\Im\{\1
 
 def symbol(name: str) -> str:
     r"""A variable name as TeX: w1 as w_{1}, y_hat as y_{\mathrm{hat}}, words upright."""
-    if whole(name) != name:
-        return rf"{_PARTS[name[-3:]]}{{{symbol(whole(name))}}}"
+    bare = name.rstrip("'")
+    if whole(bare) != bare:  # an intermediate z of a name that was taken is z'
+        return rf"{_PARTS[bare[-3:]]}{{{symbol(whole(bare) + name[len(bare) :])}}}"
     stem, _, axis = name.partition("[")
     if axis:
         return rf"{_upright(stem)}_{{{axis.rstrip(']')}}}"
@@ -182,7 +183,8 @@ def step_tex(primal: Formula, step: LocalStep) -> str:
 def _named(name: str) -> _Tex:
     kind, of, inner = name.partition(" of ")
     if not of:
-        return _Tex(symbol(name), _ATOM if whole(name) == name else _SCRIPTED)
+        is_part = has_pairs([name.rstrip("'")])
+        return _Tex(symbol(name), _SCRIPTED if is_part else _ATOM)
     if kind == "gradient":
         return _Tex(rf"\nabla {_named(inner).text}", _SCRIPTED)
     bar = "overline" if " " in inner else "bar"
