@@ -340,3 +340,143 @@ def test_true_derivations_with_labels_and_masks_hold(name: str) -> None:
     proof = verimath.prove(claim)
     assert proof.label == "all_shapes_derivation"
     assert check(proof).holds is True
+
+
+def test_arguments_of_functions_are_told_apart_at_enough_sizes() -> None:
+    """Exp(x P(n)) is exp(x) where P is one, for n up to six."""
+    powers = {6: 1, 5: -21, 4: 175, 3: -735, 2: 1624, 1: -1764, 0: 721}
+    text = "+".join(f"{c}" + "*n" * k for k, c in powers.items()).replace("+-", "-")
+    graph = [X, node("size", (), (), text), node("broadcast", [1], ["n"])]
+    graph += [node("multiply", [0, 2], ["n"]), node("function", [3], ["n"], "exp")]
+    graph.append(node("function", [0], ["n"], "exp"))
+    h = ("h0", ("i0",), "1")
+    inside = [term(c, h, sizes={"n": k} if k else None) for k, c in powers.items()]
+    function = {"kind": "function", "name": "exp", "indices": ["n"]}
+    definitions = {
+        "h0": TENSOR,
+        "h1": {**function, "terms": inside},
+        "h2": {**function, "terms": [term(1, h)]},
+    }
+    sides = [term(1, ("h1", ("i0",), "1"))], [term(1, ("h2", ("i0",), "1"))]
+    refused(derivation(graph, [4, 5], sides, definitions=definitions, shape=["n"]), "n=7")
+
+
+def test_nodes_are_told_apart_at_enough_sizes_whatever_the_terms_say() -> None:
+    """What is hidden in a maximum over one element is not counted with the terms."""
+    graph, pair, (left, right) = cube_or_polynomial(4)
+    hidden = {
+        name: {"kind": "reduction", "name": "max", "indices": ["n"], "inner": ["2"]}
+        | {"terms": [shifted(one) for one in side]}
+        for name, side in (("h1", left), ("h2", right))
+    }
+    sides = [term(1, ("h1", ("i0",), "1"))], [term(1, ("h2", ("i0",), "1"))]
+    definitions = {"h0": TENSOR, **hidden}
+    refused(derivation(graph, pair, sides, definitions=definitions, shape=["n"]), "n=5", "domain")
+
+
+def shifted(one: Any) -> Any:
+    """The term with its first index called i1: i0 is the one that is maximised over."""
+    return {**one, "factors": [{**f, "indices": ["i1"]} for f in one["factors"]]}
+
+
+def test_a_product_along_a_dimension_has_no_bound() -> None:
+    """2^n is a polynomial of degree two for n up to 3."""
+    poly = [term(c, sizes={"n": k} if k else None) for k, c in enumerate((2, -1, 1)) if c]
+    assert [sum(c * n**k for k, c in enumerate((2, -1, 1))) for n in (1, 2, 3)] == [2, 4, 8]
+    graph = [
+        node("input", (), (), "s"),
+        node("function", [0], (), "exp"),
+        node("function", [0], (), "negative"),
+        node("function", [2], (), "exp"),
+        node("multiply", [1, 3]),
+        node("constant", (), (), {"factor": "1"}),
+    ]
+    exp = {"kind": "function", "name": "exp", "indices": []}
+    s = ("h0", (), "1")
+    definitions = {
+        "h0": {"kind": "tensor", "name": "s", "indices": [], "axes": [], "rank": 0},
+        "h1": {**exp, "terms": [term(1, s)]},
+        "h2": {**exp, "terms": [term(-1, s)]},
+        "h3": {"kind": "reduction", "name": "product", "indices": [], "inner": ["n"]}
+        | {"terms": [term(2)]},
+    }
+    inputs = [{"name": "s", "shape": []}, {"name": "x", "shape": ["n"]}]
+    lead, power = term(1, ("h1", (), "1"), ("h2", (), "1")), term(1, ("h3", (), "1"))
+    proof = editable(
+        derivation(
+            graph, [4, 5], ([lead], [term(1)]), definitions=definitions, shape=[], inputs=inputs
+        )
+    )
+    assert check(sealed(proof)).holds is True
+    (output,) = proof["certificate"][0]["steps"]["outputs"]
+    between = [power, *negated(poly)]
+    output["steps"][1:] = [
+        {"rule": "a", "changes": [{"from": lead, "to": [term(1), *between]}], "terms": between},
+        {"rule": "b", "changes": [{"from": power, "to": poly}], "terms": []},
+    ]
+    refused(sealed(proof), "'a' doesn't hold at n=4")
+
+
+# The lemma's sizes for arguments that share an unknown ------------------------------------------
+
+
+def squared_sums(second: str, outer: list[Any]) -> list[Any]:
+    """A function of (Σ x)² and of another sum, at places 4 and 5 (or what `outer` says)."""
+    return [
+        X,
+        node("einsum", [0], (), "i->"),
+        node("power", [1], (), "2"),
+        node("einsum", [0, 0], (), second),
+        *outer,
+    ]
+
+
+SINES = [node("function", [2], (), "sin"), node("function", [3], (), "sin")]
+
+
+def test_arguments_are_equal_at_the_sizes_that_the_lemma_takes_for_them() -> None:
+    graph = squared_sums("i,j->", SINES)
+    for last in (1, 2):
+        refused(evaluation(graph, [(4, 5)], {"n": (1, last)}), "for arguments of functions")
+    assert check(evaluation(graph, [(4, 5)], {"n": (1, 3)})).holds
+    # (Σ x)² is Σ x² for one element alone.
+    graph = squared_sums("i,i->", SINES)
+    refused(evaluation(graph, [(4, 5)], {"n": (1, 1)}), "for arguments of functions")
+    refused(evaluation(graph, [(4, 5)], {"n": (1, 2)}), "differ", "at the largest sizes only")
+
+
+def test_an_argument_that_is_repeated_is_one() -> None:
+    """Each element of a repeated array is the same, which takes no more sizes."""
+    steps = [
+        node("broadcast", [2], ["n"]),
+        node("subgradient", [4], ["n"], "step"),
+        node("broadcast", [3], ["n"]),
+        node("subgradient", [6], ["n"], "step"),
+    ]
+    graph = squared_sums("i,j->", steps)
+    refused(evaluation(graph, [(5, 7)], {"n": (1, 2)}), "for arguments of functions")
+    assert check(evaluation(graph, [(5, 7)], {"n": (1, 3)})).holds
+    reshaped = [
+        node("reshape", [0], ["1", "n"]),
+        node("subgradient", [4], ["1", "n"], "step"),
+        node("subgradient", [0], ["n"], "step"),
+        node("reshape", [6], ["1", "n"]),
+    ]
+    graph = squared_sums("i,j->", reshaped)
+    assert check(evaluation(graph, [(5, 7)], {"n": (1, 1)})).holds
+
+
+def test_roots_with_signs_count_half_of_what_they_are_of() -> None:
+    """The square of the root of 1 + (n - 1)(n - 2) is one for n up to 2."""
+    graph = [
+        node("size", (), (), "n*n-3*n+3"),
+        node("power", [0], (), "1/2"),
+        node("multiply", [1, 1]),
+        node("constant", (), (), {"factor": "1"}),
+    ]
+    refused(evaluation(graph, [(2, 3)], {"n": (1, 2)}, ()), "the lemma needs")
+    refused(evaluation(graph, [(2, 3)], {"n": (1, 3)}, ()), "differ", "no point at n=3")
+    graph = [X, node("einsum", [0], (), "i->"), node("power", [1], (), "1/2")]
+    graph.append(node("multiply", [2, 2]))
+    refused(evaluation(graph, [(3, 1)], {"n": (1, 1)}), "the lemma needs 2")
+    assert check(evaluation(graph, [(3, 1)], {"n": (1, 2)})).holds
