@@ -362,20 +362,20 @@ def test_arguments_of_functions_are_told_apart_at_enough_sizes() -> None:
 
 
 def test_nodes_are_told_apart_at_enough_sizes_whatever_the_terms_say() -> None:
-    """What is hidden in a maximum over one element is not counted with the terms."""
+    """What is hidden in a product of one element is not counted with the terms."""
     graph, pair, (left, right) = cube_or_polynomial(4)
     hidden = {
-        name: {"kind": "reduction", "name": "max", "indices": ["n"], "inner": ["2"]}
+        name: {"kind": "reduction", "name": "product", "indices": ["n"], "inner": ["1"]}
         | {"terms": [shifted(one) for one in side]}
         for name, side in (("h1", left), ("h2", right))
     }
     sides = [term(1, ("h1", ("i0",), "1"))], [term(1, ("h2", ("i0",), "1"))]
     definitions = {"h0": TENSOR, **hidden}
-    refused(derivation(graph, pair, sides, definitions=definitions, shape=["n"]), "n=5", "domain")
+    refused(derivation(graph, pair, sides, definitions=definitions, shape=["n"]), "n=5")
 
 
 def shifted(one: Any) -> Any:
-    """The term with its first index called i1: i0 is the one that is maximised over."""
+    """The term with its first index called i1: i0 is the one that is multiplied over."""
     return {**one, "factors": [{**f, "indices": ["i1"]} for f in one["factors"]]}
 
 
