@@ -826,3 +826,23 @@ def test_whole_numbers_beyond_floats_are_themselves():
     found = equal(lambda x: x * 10**400, lambda x: 10**400 * x, x=reals("n"))
     assert found.label.startswith("all_shapes")
     assert found.hypotheses == ()
+
+
+def stepped(start, left, right):
+    return proof(
+        induction(left=(start, left), right=(start, right), relation=lambda R, x: R),
+        R=reals("n"),
+        x=reals("n"),
+    )
+
+
+def test_states_that_are_compared_are_off_the_kinks_by_a_hypothesis_of_their_own():
+    # All states are zero, where > and >= are not the same.
+    found = stepped(lambda x: 0 * x, lambda L, x: number(L > 0, L), lambda R, x: number(R >= 0, R))
+    assert found.label == "all_depths"
+    assert "every state R is off the kinks" in found.hypotheses
+    # Maxima are continuous, and what is compared with inputs alone is no matter of states.
+    for of in (lambda L, x: ns(L).maximum(L, 0), lambda L, x: L * number(x > 0, L)):
+        found = stepped(lambda x: x, of, lambda R, x, of=of: 2 * of(R, x) / 2)
+        assert found.label == "all_depths"
+        assert "every state R is off the kinks" not in found.hypotheses
