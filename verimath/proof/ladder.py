@@ -393,12 +393,12 @@ def _condition(node: Node, inputs: Mapping[str, Input]) -> str | None:
             return "matrices that are factored are positive definite"
         case "divide" if _depends(node.inputs[1]):
             return "denominators are not zero"
-        case "power" if node.parameter < 0 and _depends(node.inputs[0]):
-            return "denominators are not zero"
         case "power" if node.parameter.denominator == 2 and _depends(node.inputs[0]):
             return "square roots are of positive numbers"
         case "power" if node.parameter.denominator != 1 and _depends(node.inputs[0]):
             return "roots are of positive numbers"
+        case "power" if node.parameter < 0 and _depends(node.inputs[0]):
+            return "denominators are not zero"
         case "function" if node.parameter == "sqrt" and _depends(node.inputs[0]):
             return "square roots are of positive numbers"
         case "function" if node.parameter in ("log", "log1p"):
