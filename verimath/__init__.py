@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         autograd,
         numeric,
     )
-    from verimath.domain import Domain, given, reals
+    from verimath.domain import Domain, complexes, given, reals
     from verimath.errors import (
         ClaimError,
         FormulaError,
@@ -69,7 +69,7 @@ _HOMES = {
         "autograd",
         "numeric",
     ),
-    "verimath.domain": ("Domain", "given", "reals"),
+    "verimath.domain": ("Domain", "complexes", "given", "reals"),
     "verimath.errors": (
         "ClaimError",
         "FormulaError",
@@ -111,6 +111,7 @@ __all__ = [  # noqa: RUF022 - in the order of the documentation
     "Domain",
     "reals",
     "given",
+    "complexes",
     "positive",
     "nonzero",
     "unit_interval",
