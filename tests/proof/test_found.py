@@ -858,7 +858,7 @@ NEEDED = {
     "a square root": (lambda x: ns(x).sqrt(1 + x), (ROOTS,)),
     "a square root of a size": (lambda x: x * ns(x).sqrt(ns(x).asarray(x.shape[0])), ()),
     "one over a square root": (lambda x: (1 + x) ** -0.5, (ROOTS,)),
-    "one over a square root, squared": (lambda x: (x**-0.5) ** -2, (ROOTS,)),
+    "one over a square root, squared": (lambda x: (x**-0.5) ** -2, (ROOTS, QUOTIENTS)),
     "a power of three quarters": (lambda x: (1 + x) ** 0.75, ("roots are of positive numbers",)),
     "a logarithm": (lambda x: ns(x).log(1 + x), (LOGS,)),
     "a logarithm of one more": (lambda x: ns(x).log1p(x), (LOGS,)),
