@@ -7,7 +7,19 @@ import pytest
 
 import verimath
 from tests.test_recheck import X, check, editable, evaluation, node, refused, sealed, xp
-from verimath import Claim, Domain, Equal, Gradient, Proof, labels, masks, positive, reals, simplex
+from verimath import (
+    Claim,
+    Domain,
+    Equal,
+    Gradient,
+    Proof,
+    integers,
+    labels,
+    masks,
+    positive,
+    reals,
+    simplex,
+)
 
 ROWS = [{"name": "x", "shape": ["n"]}]
 TENSOR = {"kind": "tensor", "name": "x", "indices": ["n"], "axes": [0], "rank": 1}
@@ -480,3 +492,22 @@ def test_roots_with_signs_count_half_of_what_they_are_of() -> None:
     graph.append(node("multiply", [2, 2]))
     refused(evaluation(graph, [(3, 1)], {"n": (1, 1)}), "the lemma needs 2")
     assert check(evaluation(graph, [(3, 1)], {"n": (1, 2)})).holds
+
+
+def test_a_counterexample_with_whole_numbers_is_looked_at() -> None:
+    claim = Claim(
+        id="x",
+        title="x",
+        source="x",
+        domain=Domain(c=reals("3"), y=integers("n", 0, 2)),
+        statement=Equal(
+            left=lambda c, y: xp(c).take(c, y), right=lambda c, y: 2 * xp(c).take(c, y)
+        ),
+    )
+    proof = verimath.prove(claim)
+    assert proof.label == "refuted"
+    assert check(proof).holds is True
+    edited = editable(proof)
+    (point,) = (p for p in edited["certificate"][0]["point"] if p["name"] == "y")
+    point["values"][0] = "1/2"
+    refused(sealed(edited), "isn't made of integers")
