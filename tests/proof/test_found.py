@@ -826,3 +826,65 @@ def test_whole_numbers_beyond_floats_are_themselves():
     found = equal(lambda x: x * 10**400, lambda x: 10**400 * x, x=reals("n"))
     assert found.label.startswith("all_shapes")
     assert found.hypotheses == ()
+
+
+def stepped(start, left, right):
+    return proof(
+        induction(left=(start, left), right=(start, right), relation=lambda R, x: R),
+        R=reals("n"),
+        x=reals("n"),
+    )
+
+
+def test_states_that_are_compared_are_off_the_kinks_by_a_hypothesis_of_their_own():
+    # All states are zero, where > and >= are not the same.
+    found = stepped(lambda x: 0 * x, lambda L, x: number(L > 0, L), lambda R, x: number(R >= 0, R))
+    assert found.label == "all_depths"
+    assert "every state R is off the kinks" in found.hypotheses
+    # Maxima are continuous, and what is compared with inputs alone is no matter of states.
+    for of in (lambda L, x: ns(L).maximum(L, 0), lambda L, x: L * number(x > 0, L)):
+        found = stepped(lambda x: x, of, lambda R, x, of=of: 2 * of(R, x) / 2)
+        assert found.label == "all_depths"
+        assert "every state R is off the kinks" not in found.hypotheses
+
+
+# What a formula has in it on both sides, and what that needs; nothing needs nothing.
+NEEDED = {
+    "a quotient of inputs": (lambda x: 1 / x, (QUOTIENTS,)),
+    "a quotient of sizes": (lambda x: x / x.shape[0], ()),
+    "a negative power": (lambda x: (1 + x) ** -3, (QUOTIENTS,)),
+    "a negative power of a size": (lambda x: x * ns(x).asarray(x.shape[0]) ** -2, ()),
+    "a positive power": (lambda x: x**3, ()),
+    "a square root": (lambda x: ns(x).sqrt(1 + x), (ROOTS,)),
+    "a square root of a size": (lambda x: x * ns(x).sqrt(ns(x).asarray(x.shape[0])), ()),
+    "one over a square root": (lambda x: (1 + x) ** -0.5, (ROOTS,)),
+    "one over a square root, squared": (lambda x: (x**-0.5) ** -2, (ROOTS, QUOTIENTS)),
+    "a power of three quarters": (lambda x: (1 + x) ** 0.75, ("roots are of positive numbers",)),
+    "a logarithm": (lambda x: ns(x).log(1 + x), (LOGS,)),
+    "a logarithm of one more": (lambda x: ns(x).log1p(x), (LOGS,)),
+    "an arcsine": (lambda x: ns(x).asin(x), ("asin is of numbers that it is defined for",)),
+    "an arccosine": (lambda x: ns(x).acos(x), ("acos is of numbers that it is defined for",)),
+    "an arccosh": (lambda x: ns(x).acosh(x), ("acosh is of numbers that it is defined for",)),
+    "an artanh": (lambda x: ns(x).atanh(x), ("atanh is of numbers that it is defined for",)),
+    "an arctangent": (lambda x: ns(x).atan(x), ()),
+    "a sign": (lambda x: ns(x).sign(x), ("off the kinks",)),
+    "a maximum": (lambda x: ns(x).maximum(x, 0), ("off the kinks",)),
+    "a largest element": (lambda x: ns(x).max(x), ("off the kinks",)),
+    "a solution": (
+        lambda x: ns(x).linalg.inv(x[:, None] * x[None, :] + ns(x).eye(x.shape[0])),
+        ("matrices that are inverted are invertible",),
+    ),
+    "a factor": (
+        lambda x: ns(x).linalg.cholesky(x[:, None] * x[None, :] + ns(x).eye(x.shape[0])),
+        ("matrices that are factored are positive definite",),
+    ),
+    "a determinant": (lambda x: ns(x).linalg.det(x[:, None] * x[None, :]), ()),
+}
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_what_a_formula_needs_is_printed_and_nothing_else(name):
+    formula, wanted = NEEDED[name]
+    found = equal(formula, lambda x: 2 * formula(x) / 2, x=reals("n"))
+    assert found.label.startswith("all_shapes")
+    assert found.hypotheses == wanted

@@ -37,7 +37,7 @@ from verimath.proof.identity import Identity, for_all_sizes
 from verimath.proof.ladder import combined, weakest
 from verimath.proof.normal_form import normalise
 from verimath.proof.refute import refute
-from verimath.report.record import Proof
+from verimath.report.record import Proof, Step
 
 
 def claim(statement, **inputs):
@@ -368,6 +368,41 @@ def test_symbols_and_ladder_check_each_other():
     # Symbols were looked at where it holds; the counterexample is elsewhere.
     assert combined(exact, refuted).label == "refuted"
     assert combined(refuted, refuted).label == "refuted"
+
+
+def test_steps_are_the_symbols_and_the_rest_is_the_ladders():
+    step = Step(rule="sum", tex="x", checked=True)
+    exact = Proof(label="exact_at_shapes", hypotheses=("a", "b"), steps=(step,), shapes=("n=1",))
+    climbed = Proof(label="all_shapes_randomised", hypotheses=("b", "c"), shapes=("n 1",))
+    found = combined(exact, climbed)
+    assert (found.label, found.shapes, found.steps) == (climbed.label, climbed.shapes, (step,))
+    assert found.hypotheses == ("a", "b", "c")
+
+
+@pytest.mark.parametrize("label", ["exact_at_shapes", "all_shapes_randomised", "all_depths"])
+def test_symbols_that_refute_what_is_proved_prove_nothing(label):
+    found = combined(Proof(label="refuted", finding="they differ"), Proof(label=label))
+    assert found.label == "none"
+    assert "they differ" in found.finding
+    assert label in found.finding
+
+
+def test_a_reason_is_that_of_whoever_has_none():
+    undecided = Proof(label="none", finding="too large")
+    exact = combined(Proof(label="exact_at_shapes"), undecided)
+    assert (exact.label, exact.finding) == ("exact_at_shapes", "not for all shapes: too large")
+    sampled = combined(Proof(label="sampled"), undecided)
+    assert (sampled.label, sampled.finding) == ("sampled", "too large")
+    own = combined(Proof(label="sampled", finding="mine"), undecided)
+    assert (own.label, own.finding) == ("sampled", "mine")
+    # A refutation in symbols stands where the ladder sees nothing.
+    found = combined(Proof(label="refuted", finding="they differ"), undecided)
+    assert (found.label, found.finding) == ("refuted", "they differ")
+    # A step that fails is never overruled, whatever is proved otherwise.
+    broken = combined(Proof(label="none", finding="a step fails"), Proof(label="all_depths"))
+    assert (broken.label, broken.finding) == ("none", "a step fails")
+    unsaid = combined(Proof(label="none"), Proof(label="exact_at_shapes", finding="further"))
+    assert (unsaid.label, unsaid.finding) == ("none", "further")
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from verimath.proof.points import FAR, Point, drawn_point
 from verimath.shapes import Binding
 
 _MOST_STEPS = 8  # in what is compared, each doubling the work
-_PATTERNS = 24  # further choices, element by element
+_PATTERNS, _FEW_PATTERNS = 24, 2  # further choices, element by element
 _ATTEMPTS, _DRAWS = 36, 6  # of the numbers: what isn't always zero isn't so at all of them
 _LARGEST = 12  # size at which comparisons are looked at that have a size in them
 _MOST_LABELS = 256  # choices of them
@@ -58,8 +58,8 @@ def wide_kink(identity: Identity, bindings: Sequence[Binding], *, seed: int = 0)
     # determinants are zero from some size on, where the rank stays.
     sized = [node for node in smooth if _has_size(node)]
     others = [node for node in smooth if node not in sized]
-    for binding in _larger(identity) if differences else ():
-        looked_at += [(sized, binding, True), (others, binding, False)]
+    looked_at += [(sized, binding, True) for binding in _larger(identity, sized)]
+    looked_at += [(others, binding, False) for binding in _larger(identity, others)]
     for nodes, binding, strictly in looked_at:
         reason = _kink_at(identity, nodes, names, binding, source, strictly) if nodes else None
         if reason is not None:
@@ -85,9 +85,11 @@ def _kink_at(
     except _TooManyError as error:
         return str(error) if strictly else None
     for labels in several:
-        for choice in _choices(names, binding, source):
+        for choice in _choices(names, binding, source, strictly):
             for node in nodes:
-                tied = _is_tied(identity, node, {**labels, **choice}, binding, source)
+                fixed = {**labels, **choice}
+                attempts = _ATTEMPTS if strictly else _DRAWS
+                tied = _is_tied(identity, node, fixed, binding, source, attempts)
                 if tied:
                     return "a comparison is between equal numbers at more points than a kink has"
                 defined |= set() if tied is None else {node}
@@ -96,9 +98,12 @@ def _kink_at(
     return None
 
 
-def _larger(identity: Identity) -> Iterator[Binding]:
-    """Each dimension by itself from small to large."""
-    for name in identity.names:
+def _larger(identity: Identity, nodes: Sequence[Node]) -> Iterator[Binding]:
+    """Each dimension of the nodes by itself from small to large."""
+    inner = topological(tuple(nodes))
+    used = {name for node in inner for size in node.shape for name in size.names}
+    used |= {n for node in inner if node.operation == "size" for n in node.parameter.names}
+    for name in sorted(used & {*identity.names}):
         for size in range(3, _LARGEST + 1):
             binding = {**dict.fromkeys(identity.names, 2), name: size}
             if identity.allowed(binding):
@@ -193,13 +198,16 @@ def _is_discrete(spec: Input) -> bool:
 
 
 def _choices(
-    names: Mapping[str, Node], binding: Binding, source: random.Random
+    names: Mapping[str, Node], binding: Binding, source: random.Random, strictly: bool
 ) -> Iterator[Mapping[str, Objects]]:
     """Values of the steps: each the same at all elements, then each element by itself."""
-    for bits in itertools.product((0, 1), repeat=len(names)):
+    every = itertools.product((0, 1), repeat=len(names))
+    alike = [(0,) * len(names), (1,) * len(names)] if names else [()]
+    for bits in every if strictly else alike:
         pairs = zip(names.items(), bits, strict=True)
         yield {name: _cells(step, binding, lambda b=b: b) for (name, step), b in pairs}
-    for _ in range(_PATTERNS if names else 0):
+    patterns = _PATTERNS if strictly else _FEW_PATTERNS
+    for _ in range(patterns if names else 0):
         yield {name: _cells(s, binding, lambda: source.randint(0, 1)) for name, s in names.items()}
 
 
@@ -218,12 +226,17 @@ def _cells(step: Node, binding: Binding, bit: Callable[[], int]) -> Objects:
 
 
 def _is_tied(
-    identity: Identity, node: Node, fixed: Point, binding: Binding, source: random.Random
+    identity: Identity,
+    node: Node,
+    fixed: Point,
+    binding: Binding,
+    source: random.Random,
+    attempts: int,
 ) -> bool | None:
     """Whether some element is zero wherever it was looked at; None if that was nowhere."""
     left: NDArray[np.bool_] | None = None
     seen = 0
-    for attempt in range(_ATTEMPTS):
+    for attempt in range(attempts):
         point = drawn_point(identity, binding, source, FAR)
         if point is not None and attempt % 2:
             point = _nearer(identity, point)

@@ -130,7 +130,7 @@ def climb(prepared: Prepared, bindings: Sequence[Binding], *, seed: int = 0) -> 
             ]
             found = _inductive(parts, named, supposed_of_states(prepared))
         else:
-            found = _climb(identity, _derived(prepared), bindings, named, seed)
+            found = _climb(identity, _derived(prepared, identity), bindings, named, seed)
     except RecursionError:
         depth = f"{sys.getrecursionlimit()} calls within calls"
         return Proof(label="none", finding=f"undecided: nested too deeply, beyond {depth}")
@@ -190,13 +190,15 @@ def _exceeded(identity: Identity, found: Excess, bound: Constant, given: bool) -
     )
 
 
-def _derived(prepared: Prepared) -> Derived | None:
+def _derived(prepared: Prepared, identity: Identity) -> Derived | None:
     """That the reference is the derivative of the primal formula, where it is one."""
     statement = prepared.claim.statement
     if not isinstance(statement, Derivative) or any(statement.parts()):
         return None  # what is left of a gradient without a part isn't one
     try:
-        primal, *nodes = lowered((*prepared.primal.outputs, *prepared.reference.outputs))
+        outputs = (*prepared.primal.outputs, *prepared.reference.outputs)
+        # By the laws that the sides are written with, so that these are the same nodes.
+        primal, *nodes = lowered(outputs, positive=identity.positive)
     except NotExpressibleError:
         return None
     return Derived(statement.noun.lower(), primal, statement.wrt_names, tuple(nodes))
@@ -391,12 +393,12 @@ def _condition(node: Node, inputs: Mapping[str, Input]) -> str | None:
             return "matrices that are factored are positive definite"
         case "divide" if _depends(node.inputs[1]):
             return "denominators are not zero"
-        case "power" if node.parameter < 0 and _depends(node.inputs[0]):
-            return "denominators are not zero"
         case "power" if node.parameter.denominator == 2 and _depends(node.inputs[0]):
             return "square roots are of positive numbers"
         case "power" if node.parameter.denominator != 1 and _depends(node.inputs[0]):
             return "roots are of positive numbers"
+        case "power" if node.parameter < 0 and _depends(node.inputs[0]):
+            return "denominators are not zero"
         case "function" if node.parameter == "sqrt" and _depends(node.inputs[0]):
             return "square roots are of positive numbers"
         case "function" if node.parameter in ("log", "log1p"):

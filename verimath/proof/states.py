@@ -7,6 +7,8 @@ every time, but for those in the relation, L_k = relation(R_k, inputs), which ha
 from dataclasses import dataclass
 
 from verimath.claim import Equal
+from verimath.errors import NotExpressibleError
+from verimath.formula.core import compared
 from verimath.formula.graph import Formula, Kind, topological
 from verimath.formula.trace import trace
 from verimath.prepare import Prepared
@@ -30,6 +32,8 @@ def supposed_of_states(prepared: Prepared) -> Supposed:
     found = [] if anything else [f"every state {state} is in {spec}"]
     statement = prepared.claim.statement
     assert isinstance(statement, Equal)
+    if _is_compared(prepared, state):
+        found.append(f"every state {state} is off the kinks")
     if statement.states is None:
         return Supposed(tuple(found))
     start, step, relation = statement.states
@@ -50,6 +54,17 @@ def supposed_of_states(prepared: Prepared) -> Supposed:
     found += [f"{name} is the same at every step" for name in rest if name in kept]
     found += [f"a new {name} comes with every step" for name in rest if name in new]
     return Supposed(tuple(found))
+
+
+def _is_compared(prepared: Prepared, state: str) -> bool:
+    """Whether the step compares states by size: they may be at a kink, however few points are."""
+    claimed = prepared.reference if prepared.claimed is None else prepared.claimed
+    steps = (prepared.reference.outputs[1], claimed.outputs[1])
+    try:
+        nodes = topological(compared(steps))
+    except NotExpressibleError:
+        return True  # nobody knows
+    return any(node.operation == "input" and node.parameter == state for node in nodes)
 
 
 def _inputs(formula: Formula) -> set[str]:

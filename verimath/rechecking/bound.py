@@ -53,7 +53,7 @@ def check_excess(part: ExcessCertificate) -> str:
     Raises RefusedError where the element isn't larger, or that can't be told.
     """
     nodes = read_graph(part.graph, part.inputs, ties=True)
-    inputs = point_of(part)
+    inputs = point_of(part, kinds_of(nodes))
     if not 0 <= part.output < len(part.nodes):
         raise RefusedError(f"the bound is of no node {part.output}")
     place = part.nodes[part.output]

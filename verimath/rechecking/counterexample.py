@@ -13,6 +13,7 @@ from verimath.rechecking.graph import Node, read_graph
 from verimath.rechecking.limits import DIGITS, SIZE, Budget, RefusedError
 from verimath.rechecking.polynomials import fraction, polynomial, value
 from verimath.rechecking.reals import OutsideError, Reals, contains_zero, given, rational
+from verimath.rechecking.sizing import kinds_of
 from verimath.report.certificate import CounterexampleCertificate, ExcessCertificate
 
 _BITS = (128, 512, 2048, 8192)
@@ -24,7 +25,7 @@ def check_counterexample(part: CounterexampleCertificate) -> str:
     Raises RefusedError where the two sides may be equal at the point, or differ by something else.
     """
     nodes = read_graph(part.graph, part.inputs, ties=True)
-    inputs = point_of(part)
+    inputs = point_of(part, kinds_of(nodes))
     if not 0 <= part.output < len(part.pairs):
         raise RefusedError(f"there is no pair {part.output}")
     first, second = part.pairs[part.output]
@@ -143,7 +144,9 @@ def _shape(sizes: Sequence[str]) -> Any:
     return tuple(polynomial(size) for size in sizes)
 
 
-def point_of(part: CounterexampleCertificate | ExcessCertificate) -> dict[str, Any]:
+def point_of(
+    part: CounterexampleCertificate | ExcessCertificate, kinds: Mapping[str, str]
+) -> dict[str, Any]:
     """The point's arrays, held against what is known of the inputs."""
     if any(not 1 <= size <= SIZE for size in part.sizes.values()):
         raise RefusedError(f"sizes {part.sizes}; 1 to {SIZE} are looked at")
@@ -169,6 +172,10 @@ def point_of(part: CounterexampleCertificate | ExcessCertificate) -> dict[str, A
             known = {*range(top), record.ignored}
             if any(number not in known for number in numbers):
                 raise RefusedError(f"the point's {record.name!r} aren't labels below {top}")
+            found[record.name] = objects(shape, [int(number) for number in numbers])
+        elif kinds.get(record.name) == "integer":
+            if any(number.denominator != 1 for number in numbers):
+                raise RefusedError(f"the point's {record.name!r} isn't made of integers")
             found[record.name] = objects(shape, [int(number) for number in numbers])
         else:
             found[record.name] = objects(shape, [rational(number) for number in numbers])

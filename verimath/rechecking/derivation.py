@@ -26,7 +26,7 @@ from verimath.rechecking.differentiated import (
     points,
     where,
 )
-from verimath.rechecking.evaluate import Plain, evaluate
+from verimath.rechecking.evaluate import Plain, evaluate, reachable
 from verimath.rechecking.graph import Node, Shape, read_graph
 from verimath.rechecking.limits import OPERATIONS, Budget, RefusedError
 from verimath.rechecking.order import Counting, NoBoundError, highest_power, places
@@ -360,18 +360,26 @@ def _enough(
         for step in output.steps
         for change in step.changes
     ]
-    orders = [order for order in found if order is not None]
+    # Functions are of the same arguments, or of others that have to be told apart.
+    functions = [entry for entry in definitions.values() if entry.kind != "sum" and entry.terms]
+    axes = [sum(alone(size) == name for size in entry.indices) for entry in functions]
+    inside = [_of_argument(entry, name, definitions) for entry in functions]
+    arguments = [orders for orders in inside if orders is not None]
+    orders = [order for order in found if order is not None] + _apart(arguments)
     try:
-        if len(orders) < len(found):
+        if len(arguments) < len(inside) or None in found:
             raise NoBoundError("the terms of a sum have different sums as denominators")
         _refuse_labels(part.inputs, name)
         fixed = {other: _HIGHEST for other in sizes_in(nodes, part.inputs) if other != name}
+        counting = Counting(nodes, name, fixed, signs=False)
         for output, pair in zip(outputs, part.pairs, strict=True):
-            for side, place in zip((output.left, output.right), pair, strict=True):
-                above, below = Counting(nodes, name, fixed, signs=False).above_and_below(place)
+            sides = [counting.above_and_below(place) for place in pair]
+            orders.append(_between(*sides))
+            for side, (above, below) in zip((output.left, output.right), sides, strict=True):
                 orders.append(_against(above, below, _parts(side, name, definitions)))
+        orders += _apart([*arguments, *_arguments(nodes, part.pairs, counting)])
         if not any(_is_open(entry, name) for entry in definitions.values()):
-            return max(1, free) + ceil(max(orders, default=0))
+            return max(1, free, 2 * max(axes, default=0)) + ceil(max(orders, default=0))
     except NoBoundError:
         pass
     # A polynomial in the size itself, or a place that is compared, is zero up to some size.
@@ -396,6 +404,42 @@ def _places(definitions: Definitions) -> int:
 
 # The order of a term's numerator, and of what it is divided by, by what that is.
 Parts = tuple[Fraction, Mapping[object, Fraction]]
+
+
+Orders = tuple[Fraction, Fraction]  # of a numerator, and of what it is divided by
+
+
+def _between(one: Orders, other: Orders) -> Fraction:
+    """The order of the difference of two quotients."""
+    return max(one[0] + other[1], other[0] + one[1])
+
+
+def _apart(found: Sequence[Orders]) -> list[Fraction]:
+    """The largest order of the difference of any two."""
+    if not found:
+        return []
+    return [max(above for above, _ in found) + max(below for _, below in found)]
+
+
+def _of_argument(entry: Definition, name: str, definitions: Definitions) -> Orders | None:
+    """The orders of what a function is of; None if the lemma says nothing."""
+    try:
+        above, below = _parts(entry.terms, name, definitions)
+    except NoBoundError:
+        return None
+    return above, sum(below.values(), Fraction(0))
+
+
+def _arguments(
+    nodes: Sequence[Node], pairs: Sequence[tuple[int, int]], counting: Counting
+) -> list[Orders]:
+    found: list[Orders] = []
+    for place in reachable(nodes, [place for pair in pairs for place in pair]):
+        node = nodes[place]
+        broken = node.operation == "power" and node.parameter.denominator > 1
+        if broken or node.operation in ("function", "subgradient"):
+            found.append(counting.above_and_below(node.inputs[0]))
+    return found
 
 
 def _of_change(

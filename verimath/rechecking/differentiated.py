@@ -101,14 +101,13 @@ def check_numbers(
     bindings: Sequence[Binding],
     seed: str,
     structured: Mapping[str, str] | None = None,
-) -> int:
-    """Pairs agree in real numbers, too, at the smallest and largest sizes; how often it was seen.
+) -> None:
+    """Pairs agree in real numbers, too, at the smallest and largest sizes.
 
-    Raises RefusedError where they certainly differ.
+    A look from another side, and no proof. Raises RefusedError where they certainly differ.
     """
     random, budget, kinds = Random(seed), Budget(), kinds_of(nodes)
     wanted = [place for pair in pairs for place in pair]
-    seen = 0
     chosen = [bindings[0], bindings[-1]] if len(bindings) > 1 else [bindings[0]]
     for binding in chosen:
         for drawn in points(inputs, kinds, binding, random, structured or {}):
@@ -123,9 +122,7 @@ def check_numbers(
                             )
             except (ZeroDivisionError, OutsideError):
                 continue
-            seen += 1
             break
-    return seen
 
 
 def check_differentiated(
@@ -171,10 +168,7 @@ def check_differentiated(
             except (ZeroDivisionError, OutsideError):
                 continue
     for (first, _), place in zip(part.pairs, record.nodes, strict=True):
-        if not (
-            _instance(nodes, first, place)
-            or check_numbers(nodes, [(first, place)], part.inputs, bindings, seed)
-        ):
+        if not _instance(nodes, first, place):
             raise RefusedError(f"node {first} of the pair isn't node {place} of the derivative")
 
 
