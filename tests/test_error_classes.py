@@ -1,5 +1,8 @@
 """Declared error classes: what each accepts that another one doesn't, and what it rejects."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from array_api_compat import array_namespace
@@ -142,6 +145,24 @@ def test_an_inverse_leaves_a_residual_that_elimination_does_not():
     """Higham, section 14.1: within the forward bound, with a residual cond(A) times larger."""
     assert statuses(POWERS, by_inverse, None, dtype="float64") == {Status.WRONG}
     assert statuses(POWERS, by_inverse, "componentwise", dtype="float64") == {Status.PASS}
+
+
+def test_the_script_judges_by_the_residual_too(tmp_path):
+    """By its elements the solution of an inverse is right: only what is left shows the failure."""
+    report = check(POWERS, by_inverse, backend="numpy", dtype="float64")
+    (verdict,) = (v for v in report.claims[0].verdicts if v.route == "by_inverse")
+    script = verdict.counterexample.script
+
+    def run(text):
+        (tmp_path / "failure.py").write_text(text)
+        command = [sys.executable, str(tmp_path / "failure.py")]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    wrong = run(script)
+    assert wrong.returncode == 1, wrong.stderr
+    assert "with an error of at most" in wrong.stdout
+    mended = run(script.replace("np.linalg.inv(A) @ b", "np.linalg.solve(A, b)"))
+    assert (mended.returncode, mended.stdout) == (0, "the failure is gone\n"), mended.stderr
 
 
 def test_a_residual_needs_a_system_and_a_class_has_to_be_one():

@@ -49,7 +49,7 @@ from verimath.report.record import (
 )
 from verimath.report.text import PHRASES
 from verimath.reproduce import script
-from verimath.residual import residuals
+from verimath.residual import System, residuals, system_at
 from verimath.routes import (
     Cell,
     Way,
@@ -282,7 +282,7 @@ class ClaimRun:
             got.append(outcome.results)
         want = self._want(cell, batch, inputs, number)
         power = number is not None and number < _POWER_BATCHES
-        if cell.way.error_class == "residual" and cell.way.kind != "value":
+        if _by_residual(cell):
             exact = {name: np.asarray(x, dtype=np.float64) for name, x in inputs.items()}
             format_ = cell.backend.format(cell.dtype)
             judged, want = residuals(self._of(batch), got, want, exact, batch.sizes, format_)
@@ -551,8 +551,19 @@ class ClaimRun:
                 bound=bound,
                 layout=example.layout,
                 pairs=self._pairs(cell, example),
+                system=self._system(cell, batch, cast),
             ),
         )
+
+    def _system(
+        self, cell: Cell, batch: Batch, inputs: Mapping[str, NDArray[Any]]
+    ) -> System | None:
+        """The system by whose residual a way is judged, if it is."""
+        if not _by_residual(cell):
+            return None
+        exact = {name: np.asarray(values, dtype=np.float64) for name, values in inputs.items()}
+        format_ = cell.backend.format(cell.dtype)
+        return system_at(self._of(batch), exact, batch.sizes, format_, len(batch))
 
     def _output_name(self, finding: Finding | None, cell: Cell) -> str:
         statement = self.claim.statement
@@ -686,6 +697,11 @@ def _simpler_of(found: Example | None, example: Example) -> Example:
         return sum(values.size for values in e.inputs.values())
 
     return found if found is not None and size(found) <= size(example) else example
+
+
+def _by_residual(cell: Cell) -> bool:
+    """Whether a way is judged by what its results leave of the system that they solve."""
+    return cell.way.error_class == "residual" and cell.way.kind != "value"
 
 
 def _array_text(array: NDArray[Any]) -> str:

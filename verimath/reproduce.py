@@ -15,6 +15,7 @@ from verimath.layouts import placement
 from verimath.packing import pack
 from verimath.pairs import real_numbers
 from verimath.prepare import Want
+from verimath.residual import System
 from verimath.routes import Cell, Derived
 
 _HEADER = '''"""{title}
@@ -45,7 +46,7 @@ def main(function):
     inputs = {inputs}
     # The wanted values, and how far from them rounding may lead.
     wants = {wants}
-{run}
+{system}{run}
     wrong = []
 {changed}{parts}    if len(got) != len(wants):
         wrong.append(f"{{len(got)}} array(s) came back; wanted {{len(wants)}}")
@@ -79,6 +80,24 @@ _PARTS = """    parts = [(x.real, x.imag) if "complex" in str(x.dtype) else (x,)
 """
 
 _TORCH_PARTS = """    got = [x.resolve_conj().resolve_neg() for x in got]
+"""
+
+# For the error class "residual": what a solution leaves of its system is judged.
+_SYSTEM = """    # A solution x is judged by what it leaves of its system (Oettli and Prager).
+    # The magnitude of right - matrix x is at most backward |x| + fixed.
+    matrix = {matrix}
+    right = {right}
+    backward = {backward}
+    fixed = {fixed}
+"""
+
+_LEFT = """        with np.errstate(all="ignore"):
+            x = result.astype(np.float64).reshape(right.shape)
+            result = (right - matrix @ x).reshape(want.shape)
+            reached = np.abs(matrix) @ np.abs(x) + np.abs(right)
+            allowed = np.where(np.isfinite(reached), backward @ np.abs(x) + fixed, np.inf)
+            allowed = allowed.reshape(want.shape)
+            want = 0 * want
 """
 
 _BOUND = """        if (np.abs(result) - allowed > {bound!r}).any():
@@ -287,11 +306,13 @@ def script(
     bound: float | None = None,
     layout: str = "C",
     pairs: Sequence[bool] = (),
+    system: System | None = None,
 ) -> str:
     """The text of a script that runs the cell's function on these inputs and compares.
 
     `bound` is the bound of an `AtMost`, for which the values are also judged; `layout` is how the
-    inputs lie in memory; `pairs` says which results are complex, each wanted by its two parts.
+    inputs lie in memory; `pairs` says which results are complex, each wanted by its two parts; of a
+    `system` (one of a batch) what is left by the result is judged.
     """
     way, torch = cell.way, cell.backend.library == "torch"
     source, function = code_under_test(cell)
@@ -303,17 +324,24 @@ def script(
     main = _MAIN.format(
         inputs=inputs_text(inputs),
         wants=wants_text(wants),
+        system="" if system is None else _SYSTEM.format(**_system_texts(system)),
         run=_laid_out(put_lines(cell), cell, inputs, layout) + call_lines(cell, wrt, pairs=pairs),
         changed=_CHANGED.format(fetch=f"array{bring}" if torch else "array"),
         kinds="torch.Tensor" if torch else "(np.ndarray, np.generic)",
         fetch=f"result{bring}" if torch else "np.asarray(result)",
         dtype=cell.dtype,
         parts=part_lines(cell, pairs),
-        rest=rest_lines(cell),
+        rest=rest_lines(cell) + ("" if system is None else _LEFT),
         bound="" if bound is None else _BOUND.format(bound=bound),
         function=function,
     )
     return head(title) + source + main
+
+
+def _system_texts(system: System) -> dict[str, str]:
+    """The arrays of the first of a batch of systems."""
+    names = ("matrix", "right", "backward", "fixed")
+    return {name: array_text(getattr(system, name)[0]) for name in names}
 
 
 def part_lines(cell: Cell, pairs: Sequence[bool]) -> str:

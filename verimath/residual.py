@@ -8,6 +8,7 @@ gone on until its residual is as small. What is compared is b - A x^ with zero.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -42,6 +43,52 @@ def system_of(prepared: Prepared) -> Formula:
     return Formula("system", reference.inputs, node.inputs, {})
 
 
+@dataclass(frozen=True, slots=True)
+class System:
+    """A batch of systems, and how large a solution x^ may leave b - A x^: E |x^| + f.
+
+    `matrix` and `backward` (E) have shape (count, n, n), `right` and `fixed` (f) (count, n, k).
+    """
+
+    matrix: Array
+    right: Array
+    backward: Array
+    fixed: Array
+
+    def allowed(self, solution: Array) -> Array:
+        """How large the residual may be, element by element; anything, where it overflows."""
+        size = np.abs(solution)
+        reached = np.abs(self.matrix) @ size + np.abs(self.right)
+        return np.where(np.isfinite(reached), self.backward @ size + self.fixed, np.inf)
+
+
+def system_at(
+    prepared: Prepared,
+    inputs: Mapping[str, Array],
+    binding: Binding,
+    format_: FloatFormat,
+    count: int,
+) -> System:
+    """The systems that a claim speaks of, at float64 inputs of shape (count, *shape)."""
+    found = evaluate(system_of(prepared), inputs, binding, dtypes=(format_,))
+    a, b = (_full(each, count) for each in found)
+    n, size = a.value.shape[-1], np.abs(a.value)
+    with np.errstate(all="ignore"):
+        (grown, *_) = growth(a.value)
+        carried = a.bounds[format_.name] + a.error
+        moved = b.bounds[format_.name] + b.error
+        backward = carried + gamma(3 * n, format_.in_itself) * (grown + carried)
+        # What the residual itself is computed with.
+        own, slack = gamma(n + 1, FLOAT64), 1 + 2.0**-20
+        lost = n * format_.underflow * (1 + np.sum(size, axis=-1))[..., None]
+        return System(
+            a.value,
+            b.value,
+            backward * slack + own * size,
+            moved * slack + own * np.abs(b.value) + lost,
+        )
+
+
 def residuals(
     prepared: Prepared,
     got: Sequence[Results],
@@ -54,30 +101,16 @@ def residuals(
 
     `inputs` are float64 of shape (count, *shape), `want` says where the solution is a number.
     """
-    matrix, right = evaluate(system_of(prepared), inputs, binding, dtypes=(format_,))
     shape = want[0].value.shape
     if any(len(results) != 1 or results[0].array.shape != shape[1:] for results in got):
         return list(got), tuple(want)
     solution = np.stack([np.asarray(results[0].array, dtype=np.float64) for results in got])
-    a, b = _full(matrix, len(solution)), _full(right, len(solution))
-    x = solution.reshape(b.value.shape)
+    system = system_at(prepared, inputs, binding, format_, len(solution))
+    x = solution.reshape(system.right.shape)
     with np.errstate(all="ignore"):
-        residual = b.value - a.value @ x
-        n, size = a.value.shape[-1], np.abs(x)
-        (grown, *_) = growth(a.value)
-        carried = a.bounds[format_.name] + a.error
-        moved = b.bounds[format_.name] + b.error
-        own = gamma(n + 1, FLOAT64) * (np.abs(a.value) @ size + np.abs(b.value))
-        backward = carried + gamma(3 * n, format_.in_itself) * (grown + carried)
-        allowed = (backward @ size + moved) * (1 + 2.0**-20)
-        allowed = (
-            allowed
-            + own
-            + n * format_.underflow * (1 + np.sum(np.abs(a.value), axis=-1))[..., None]
-        )
+        residual = system.right - system.matrix @ x
         known = np.isfinite(want[0].value).reshape(residual.shape)
-        allowed = np.where(known, allowed, np.inf)
-    allowed = allowed.reshape(shape)
+        allowed = np.where(known, system.allowed(x), np.inf).reshape(shape)
     judged: list[Results] = [
         (Fetched(r.reshape(shape[1:]), results[0].dtype, results[0].on_device),)
         for r, results in zip(residual, got, strict=True)
