@@ -40,6 +40,7 @@ conjugate_of_product = Claim(
         "one conjugate forgotten": lambda z, w: _conj(z) * w,
         "not conjugated": lambda z, w: z * w,
         "the imaginary part dropped": lambda z, w: array_namespace(z).real(z * w) + 0j,
+        "a sum for the product": lambda z, w: _conj(z) + _conj(w),
     },
 )
 
@@ -54,6 +55,8 @@ magnitude_of_product = Claim(
     mutants={
         "z z for |z|²": lambda z, w: array_namespace(z).real(z * z) * _square(w),
         "|z| for |z|²": lambda z, w: abs(z) * abs(w),
+        "the real parts alone": lambda z, w: array_namespace(z).real(z * w) ** 2,
+        "a sum for the product": lambda z, w: _square(z) + _square(w),
     },
 )
 
@@ -68,6 +71,7 @@ quotient_by_conjugate = Claim(
         "not conjugated": lambda z, w: z * w / _square(w),
         "the other one conjugated": lambda z, w: _conj(z) * w / _square(w),
         "over |w|": lambda z, w: z * _conj(w) / abs(w),
+        "over the square of w": lambda z, w: z * _conj(w) / (w * w),
     },
 )
 
@@ -81,6 +85,8 @@ adjoint_of_product = Claim(
     mutants={
         "transposed instead": lambda A, B: B.T @ A.T,
         "one only transposed": lambda A, B: B.T @ _conj(A).T,
+        "the other only transposed": lambda A, B: _conj(B).T @ A.T,
+        "the imaginary part dropped": lambda A, B: array_namespace(A).real(B.T @ A.T) + 0j,
     },
 )
 
@@ -108,6 +114,8 @@ parseval = Claim(
         "squares for squared magnitudes": lambda a, b, c, d: (
             4 * array_namespace(a).real(a * a + b * b + c * c + d * d)
         ),
+        "twice as large": lambda a, b, c, d: 2 * _squares(a, b, c, d),
+        "one number forgotten": lambda a, b, c, d: 4 * _squares(a, b, c, 0 * d),
     },
 )
 
@@ -127,6 +135,8 @@ reflection = Claim(
     mutants={
         "z z for |z|²": lambda z, v: array_namespace(z).real(array_namespace(z).sum(z * z)),
         "of the other vector": lambda z, v: _length(v),
+        "of the real part": lambda z, v: array_namespace(z).sum(array_namespace(z).real(z) ** 2),
+        "not squared": lambda z, v: array_namespace(z).sum(abs(z)),
     },
 )
 
@@ -147,18 +157,8 @@ squared_magnitude = Claim(
         "conjugated": lambda z: 2 * _conj(z),
         "Wirtinger's derivative in the conjugate": lambda z: z + 0,
         "the real part alone": lambda z: 2 * array_namespace(z).real(z) + 0j,
+        "of the magnitude": lambda z: z / abs(z),
     },
-)
-
-
-squared_magnitude_conjugated = Claim(
-    id="squared-magnitude-gradient-conjugated",
-    title="The gradient of the sum of |z|² is twice the conjugate of z",
-    source="what the derivative in z, of Wirtinger's calculus, suggests",
-    domain=_VECTOR,
-    statement=Gradient(of=_length, wrt="z", equals=lambda z: 2 * _conj(z)),
-    expected="refuted",
-    repaired="squared-magnitude-gradient",
 )
 
 
@@ -176,6 +176,7 @@ complex_least_squares = Claim(
         "transposed, not conjugated": lambda A, z, b: 2 * (A.T @ (A @ z - b)),
         "the residual conjugated": lambda A, z, b: 2 * (A.T @ _conj(A @ z - b)),
         "the 2 forgotten": lambda A, z, b: _conj(A).T @ (A @ z - b),
+        "b forgotten": lambda A, z, b: 2 * (_conj(A).T @ (A @ z)),
     },
 )
 
@@ -191,5 +192,10 @@ exponential = Claim(
     source="Ahlfors, Complex Analysis, 3rd ed., sections 2.1.2 and 2.3.1",
     domain=_VECTOR,
     statement=Gradient(of=_exponential, wrt="z", equals=lambda z: _conj(array_namespace(z).exp(z))),
-    mutants={"not conjugated": lambda z: array_namespace(z).exp(z)},
+    mutants={
+        "not conjugated": lambda z: array_namespace(z).exp(z),
+        "the real part alone": lambda z: array_namespace(z).real(array_namespace(z).exp(z)) + 0j,
+        "the sign flipped": lambda z: -_conj(array_namespace(z).exp(z)),
+        "of the square": lambda z: 2 * _conj(z),
+    },
 )
