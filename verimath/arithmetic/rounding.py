@@ -22,6 +22,7 @@ broadcasts). Input arrays are exact: every float is.
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -100,16 +101,19 @@ def evaluate_all(
     dtypes: Iterable[str | FloatFormat] = (),
     envelope: bool = False,
     normwise: bool = False,
+    around: Mapping[str, Array] | None = None,
 ) -> tuple[tuple[Enclosure, ...], ...]:
     """`evaluate` for several formulas of the same inputs, what they share computed once.
 
     `normwise` gives every step the bound of its largest element, and matrix products that of
-    Strassen's method: docs/bounds.md, "Error classes".
+    Strassen's method: docs/bounds.md, "Error classes". `around` says of inputs how far from the
+    given numbers they may be: the bounds then hold for each of those numbers, which is exact in
+    itself, as in `|result in T at x - exact value at x| <= B` for all x within `around` of `inputs`.
     """
     how = _How(envelope, normwise)
     walk = _walk_of(formulas, binding, tuple(dtypes), how)
     with np.errstate(all="ignore"):
-        return walk.run(inputs, {})
+        return walk.run(inputs, {}, around or {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +184,10 @@ class _Known:
         bounds = (EXACT,) * len(self.bounds)
         return _Known(self.value, np.abs(self.value), EXACT, bounds, self.reach)
 
+    def about(self, value: Array, radius: Array) -> "_Known":
+        """An input within a radius of a value; this one has the largest magnitude that it may."""
+        return replace(self, value=value, error=radius)
+
     def chosen(self, weights: Array) -> "_Known":
         """With these numbers, which are exact, where they are numbers."""
         free = np.isnan(weights)
@@ -226,10 +234,19 @@ class _Walk:
                     self.fixed[place] = _known_exact(self._step(place, step, self.fixed, {}))
 
     def run(
-        self, inputs: Mapping[str, Array], weights: Mapping[int, Array]
+        self,
+        inputs: Mapping[str, Array],
+        weights: Mapping[int, Array],
+        around: Mapping[str, Array] = MappingProxyType({}),
     ) -> tuple[tuple[Enclosure, ...], ...]:
         known = dict(self.fixed)
+        largest = {name: np.abs(inputs[name]) + radius for name, radius in around.items()}
         for place, step in self.varying:
+            if step.node.operation == "input" and step.node.parameter in around:
+                name = step.node.parameter
+                at_most = self._step(place, step, known, {**inputs, **largest})
+                known[place] = at_most.about(inputs[name], around[name])
+                continue
             known[place] = self._step(place, step, known, inputs)
             if place in weights:
                 known[place] = known[place].chosen(weights[place])

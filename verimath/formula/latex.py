@@ -10,11 +10,20 @@ printed by name, so a step reads in the formula's own words.
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from keyword import iskeyword
 
-from verimath.claim import AtMost, Derivative, Equal, Gradient, Hessian, Jacobian, Statement
+from verimath.claim import (
+    AtMost,
+    Converges,
+    Derivative,
+    Equal,
+    Gradient,
+    Hessian,
+    Jacobian,
+    Statement,
+)
 from verimath.formula import operations as op
 from verimath.formula.derive import LocalStep
 from verimath.formula.graph import Formula, Node, Subscripts
@@ -121,8 +130,17 @@ def statement_tex(statement: Statement, primal: Formula, claimed: Formula | None
             return f"{formula_tex(primal)} = {formula_tex(claimed)}"
         case AtMost(bound=bound), _:
             return rf"\left|{formula_tex(primal)}\right| \le {_decimal(bound)}"
+        case Converges(of=of), Formula():
+            return _iteration_tex(symbol(of), primal, claimed)
         case _:
             return formula_tex(primal)
+
+
+def _iteration_tex(x: str, limit: Formula, steps: Formula) -> str:
+    """An iteration: its step, its limit, and the contraction factor; `steps` has the first and last."""
+    step, factor = (formula_tex(replace(steps, outputs=(node,))) for node in steps.outputs)
+    tends = rf"{x} \leftarrow {step} \quad\text{{tends to}}\quad {formula_tex(limit)}"
+    return rf"{tends} \quad\text{{by the factor}}\quad {factor} < 1"
 
 
 def _up_to_tex(statement: Derivative) -> str:
