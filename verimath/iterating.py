@@ -5,7 +5,7 @@ start, on every backend, as often as the contraction factor says is enough. "con
 stated of steps, which enclosures decide (`verimath.convergence`); balls confirm a failure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verimath.arbiter import Ruling, rule
-from verimath.claim import Converges
+from verimath.claim import Converges, Function
 from verimath.convergence import LARGEST_COUNT, Violation, reach, violation
-from verimath.iterations import beyond_the_factor, off_the_limit, repeated
+from verimath.iterations import beyond_the_factor, off_the_limit, repeated, until_still
 from verimath.prepare import Prepared, Want
 from verimath.routes import Cell
 from verimath.shapes import Binding
@@ -57,8 +57,14 @@ def steps_of(
 
 def counted(prepared: Prepared, cell: Cell, count: float) -> Cell:
     """The cell with so many steps to run; with none where they are too many."""
+    return _running(prepared, cell, count, until_still)
+
+
+def _running(
+    prepared: Prepared, cell: Cell, count: float, loop: Callable[[Function, int, int], Function]
+) -> Cell:
     statement, place = _statement(prepared)
-    run = repeated(statement.step, place, int(count) if count <= LARGEST_COUNT else 0)
+    run = loop(statement.step, place, int(count) if count <= LARGEST_COUNT else 0)
     return replace(cell, way=replace(cell.way, function=run))
 
 
@@ -94,7 +100,7 @@ def shown(
         batch = {name: np.asarray(x)[None] for name, x in inputs.items()}
         steps = steps_of(prepared, cell, batch, binding)
         count = 0.0 if steps is None else float(steps.counts[0])
-        return Shown(counted(prepared, cell, count), want)
+        return Shown(_running(prepared, cell, count, repeated), want)
     found = _violation(prepared, inputs, binding) if cell.way.kind == "contraction" else None
     if found is None:
         return Shown(cell, want)

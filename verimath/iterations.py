@@ -54,3 +54,19 @@ def repeated(step: Function, place: int, count: int) -> Function:
         return x
 
     return iteration
+
+
+def until_still(step: Function, place: int, count: int) -> Function:
+    """The same iterate as that of `repeated`: where a step changes nothing, no further one will."""
+
+    def iteration(*inputs: Any) -> Any:
+        x = inputs[place]
+        xp = array_namespace(x)
+        for _ in range(count):
+            before, x = x, step(*inputs[:place], x, *inputs[place + 1 :])
+            still = xp.all(xp.equal(before, x))
+            if bool(getattr(still, "tensor", still)):
+                break
+        return x
+
+    return iteration
