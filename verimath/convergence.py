@@ -8,7 +8,7 @@ terms for linear steps). docs/bounds.md, "Iterations", derives it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -47,11 +47,17 @@ class Iteration:
     factor: Formula
     away: Formula
     excess: Formula
+    excess_over_half: Formula
 
     @property
     def formulas(self) -> tuple[Formula, ...]:
         """All formulas beside the two sides of the fixed point."""
         return (self.step, self.factor, self.away, self.excess)
+
+    @cached_property
+    def faster(self) -> "Iteration":
+        """The same, claimed to converge by half of the factor."""
+        return replace(self, excess=self.excess_over_half)
 
     @cached_property
     def is_affine(self) -> bool:

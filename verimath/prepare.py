@@ -287,7 +287,11 @@ def _iteration(
                 "iterates, a formula of the other inputs"
             )
     low, high = domain.inputs[of].limits("float64")
-    pieces = (statement.step, statement.to)
+    pieces, whole = (statement.step, statement.to), statement.factor
+
+    def half(*inputs: TracedArray) -> TracedArray:
+        return whole(*inputs) / 2
+
     return Iteration(
         of=of,
         low=low,
@@ -297,6 +301,7 @@ def _iteration(
         factor=factor,
         away=trace(off_the_limit(*pieces, place)),
         excess=trace(beyond_the_factor(*pieces, statement.factor, place)),
+        excess_over_half=trace(beyond_the_factor(*pieces, half, place)),
     )
 
 

@@ -1,0 +1,171 @@
+"""Iterations that converge, each with its limit and the factor by which every step comes closer."""
+
+from typing import Any
+
+from array_api_compat import array_namespace
+
+from verimath import Claim, Converges, Domain, diagonally_dominant, given, reals
+
+_SAAD = "Saad, Iterative Methods for Sparse Linear Systems, 2nd ed. (2003), "
+_SYSTEM = {"A": diagonally_dominant("n n"), "b": reals("n", -8, 8), "x": reals("n", -8, 8)}
+_DOMINANT = "each element of the diagonal outweighs the rest of its row"
+
+
+def _solution(A: Any, b: Any, x: Any) -> Any:
+    return array_namespace(A).linalg.solve(A, b)
+
+
+def _diagonal(A: Any) -> Any:
+    return array_namespace(A).linalg.diagonal(A)
+
+
+def _below(A: Any) -> Any:
+    """Row by row, what the elements left of the diagonal add up to in magnitude."""
+    xp = array_namespace(A)
+    return xp.sum(xp.abs(xp.tril(A)), axis=1) - xp.abs(_diagonal(A))
+
+
+def _above(A: Any) -> Any:
+    """The same right of the diagonal."""
+    xp = array_namespace(A)
+    return xp.sum(xp.abs(xp.triu(A)), axis=1) - xp.abs(_diagonal(A))
+
+
+# --- Jacobi -----------------------------------------------------------------------------------
+
+
+def _jacobi(A: Any, b: Any, x: Any) -> Any:
+    xp, d = array_namespace(A), _diagonal(A)
+    rest = A - xp.eye(A.shape[0], dtype=A.dtype, device=A.device) * d
+    return (b - rest @ x) / d
+
+
+def _jacobi_factor(A: Any, b: Any, x: Any) -> Any:
+    """The largest sum of a row beside the diagonal, in units of the diagonal."""
+    xp, size = array_namespace(A), array_namespace(A).abs(_diagonal(A))
+    return xp.max((xp.sum(xp.abs(A), axis=1) - size) / size)
+
+
+jacobi_converges = Claim(
+    id="jacobi-converges",
+    title="Jacobi's iteration tends to the solution if every row's diagonal outweighs the rest",
+    source=_SAAD + "theorem 4.9; lecture, L-08, repaired, L-09 and L-10",
+    domain=Domain(**_SYSTEM),
+    statement=Converges(step=_jacobi, of="x", to=_solution, factor=_jacobi_factor),
+    assume=[_DOMINANT],
+    mutants={
+        "T's sign": lambda A, b, x: _solution(2 * _split(A) - A, b, x),
+        "not divided by the diagonal": lambda A, b, x: _solution(
+            A - _split(A) + array_namespace(A).eye(A.shape[0], dtype=A.dtype, device=A.device), b, x
+        ),
+        "one step alone": _jacobi,
+        "the transposed system's solution": lambda A, b, x: _solution(A.T, b, x),
+    },
+)
+
+
+def _split(A: Any) -> Any:
+    """The diagonal of a matrix as a matrix."""
+    return array_namespace(A).eye(A.shape[0], dtype=A.dtype, device=A.device) * _diagonal(A)
+
+
+_TOUR = given([[3, 3.2], [3.5, 3.6]])
+
+tour_group_iterates = Claim(
+    id="tour-group-jacobi-iterates",
+    title="Jacobi's iteration tends to the solution of the tour group's system, as of any",
+    source="lecture, L-08",
+    domain=Domain(A=_TOUR, b=reals("2", -200, 200), x=reals("2", -50, 50)),
+    statement=Converges(step=_jacobi, of="x", to=_solution, factor=_jacobi_factor),
+    expected="refuted",
+    repaired="jacobi-converges",
+)
+
+
+def _damped(A: Any, b: Any, x: Any, w: Any) -> Any:
+    return x + w * (b - A @ x) / _diagonal(A)
+
+
+damped_jacobi_converges = Claim(
+    id="damped-jacobi-converges",
+    title="Jacobi's iteration by a part ω of each step converges too, by 1 - ω + ω times its factor",
+    source=_SAAD + "sections 4.1 and 4.2",
+    domain=Domain(**_SYSTEM, w=reals("", 0.25, 1)),
+    statement=Converges(
+        step=_damped,
+        of="x",
+        to=lambda A, b, x, w: _solution(A, b, x),
+        factor=lambda A, b, x, w: 1 - w + w * _jacobi_factor(A, b, x),
+    ),
+    assume=[_DOMINANT, "0 < ω ≤ 1"],
+    mutants={"one step alone": _damped, "b times ω": lambda A, b, x, w: _solution(A, w * b, x)},
+)
+
+
+# --- Gauss and Seidel -------------------------------------------------------------------------
+
+
+def _gauss_seidel(A: Any, b: Any, x: Any) -> Any:
+    xp = array_namespace(A)
+    S = xp.tril(A)
+    return xp.linalg.solve(S, b - (A - S) @ x)
+
+
+def _gauss_seidel_factor(A: Any, b: Any, x: Any) -> Any:
+    """The largest u / (|d| - l) with l and u the sums of a row left and right of d."""
+    xp = array_namespace(A)
+    return xp.max(_above(A) / (xp.abs(_diagonal(A)) - _below(A)))
+
+
+gauss_seidel_converges = Claim(
+    id="gauss-seidel-converges",
+    title="Gauss and Seidel's iteration tends to the solution by max u/(|d| - l) at every step",
+    source=_SAAD + "theorem 4.9 and its proof",
+    domain=Domain(**_SYSTEM),
+    statement=Converges(step=_gauss_seidel, of="x", to=_solution, factor=_gauss_seidel_factor),
+    assume=[_DOMINANT],
+    mutants={
+        "one step alone": _gauss_seidel,
+        "the lower triangle's solution": lambda A, b, x: _solution(array_namespace(A).tril(A), b, x),
+    },
+)
+
+
+# --- one number -------------------------------------------------------------------------------
+
+
+def _newton(a: Any, x: Any) -> Any:
+    return (x + a / x) / 2
+
+
+newton_root_converges = Claim(
+    id="newton-square-root-converges",
+    title="Newton's iteration for √a halves the error at least, between 1 and 4",
+    source="Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed. (2002), section 25.1",
+    domain=Domain(a=reals("n", 1, 4), x=reals("n", 1, 4)),
+    statement=Converges(
+        step=_newton,
+        of="x",
+        to=lambda a, x: array_namespace(a).sqrt(a),
+        factor=lambda a, x: array_namespace(a).asarray(0.5, dtype=a.dtype, device=a.device),
+    ),
+    mutants={"one step alone": _newton, "a for its root": lambda a, x: 1 * a},
+)
+
+
+def _kepler(E: Any, e: Any, x: Any) -> Any:
+    xp = array_namespace(E)
+    mean = E - e * xp.sin(E)
+    return mean + e * xp.sin(x)
+
+
+kepler_converges = Claim(
+    id="kepler-converges",
+    title="Kepler's equation M = E - e sin E is solved for E by E₊ = M + e sin E, with the factor e",
+    source="Ortega and Rheinboldt, Iterative Solution of Nonlinear Equations (1970), section 5.1",
+    domain=Domain(E=reals("", -4, 4), e=reals("", 0, 0.9), x=reals("", -6, 6)),
+    statement=Converges(
+        step=_kepler, of="x", to=lambda E, e, x: 1 * E, factor=lambda E, e, x: 1 * e
+    ),
+    mutants={"one step alone": _kepler, "the mean anomaly": lambda E, e, x: E - e * array_namespace(E).sin(E)},
+)
