@@ -84,8 +84,8 @@ def depends(formula: Formula, name: str) -> bool:
 class Reach:
     """How near to the limit iterates get in a format, per example: arrays of shape (count,).
 
-    `radius` is infinite where nothing can be said, because rounding may undo what a step gains;
-    `steps` is after how many, from the start that is drawn, they certainly are there.
+    `radius` is infinite where nothing can be said, because rounding may undo what a step gains, and
+    zero where the factor is certainly not below one: no iteration gets anywhere. `steps` is after how many, from the start that is drawn, they certainly are there.
     """
 
     radius: Array
@@ -133,7 +133,10 @@ def reach(
         sure = np.isfinite(radius) & (q < 1)
         steps = np.where(start > half, np.ceil(np.log(half / start) / np.log(q)) + 1, 1)
         steps = np.where(sure, np.maximum(steps, 1), np.inf)
-    return Reach(np.where(sure, radius, np.inf), steps, c)
+        # What certainly doesn't contract leads nowhere: only other ways may be right.
+        lost = np.broadcast_to(rate.value - 1 >= rate.error, (count,))
+        radius = np.where(sure, radius, np.where(lost, 0.0, np.inf))
+    return Reach(radius, steps, c)
 
 
 def _norm(x: Array, count: int) -> Array:
@@ -182,7 +185,9 @@ class _Step:
         first = np.maximum(value - far, low - ulps * abs(low) if np.isfinite(low) else low)
         last = np.minimum(value + far, high + ulps * abs(high) if np.isfinite(high) else high)
         inside = first <= last
-        first, last = (np.where(inside, a, b) for a, b in ((first, value - far), (last, value + far)))
+        first, last = (
+            np.where(inside, a, b) for a, b in ((first, value - far), (last, value + far))
+        )
         middle = (first + last) / 2
         half = np.maximum(last - middle, middle - first)
         return middle, half * (1 + 2.0**-50) + np.abs(middle) * 2.0**-50
@@ -237,7 +242,10 @@ def violation(
     evaluated = evaluate_all(formulas, inputs, binding)
     found = {p: _spread(each[0], count) for p, each in zip(parts, evaluated, strict=True)}
     with np.errstate(all="ignore"):
-        tests = [*_tests(found), *(_ranges(iteration, found["step"]) if iteration.is_bounded else ())]
+        tests = [
+            *_tests(found),
+            *(_ranges(iteration, found["step"]) if iteration.is_bounded else ()),
+        ]
     known = np.ones(count, dtype=np.bool_)
     for part in parts[:3]:
         finite = np.isfinite(found[part].value) & np.isfinite(found[part].error)

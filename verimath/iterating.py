@@ -38,6 +38,8 @@ class Steps:
         """Why an example is not compared."""
         slowest = int(np.argmax(np.where(self.beyond, self.factors, -1.0)))
         count, factor = self.counts[slowest], self.factors[slowest]
+        if factor >= 1:
+            return f"no number of steps is enough with a factor of {factor:.6g}"
         if not np.isfinite(count):
             return f"with a factor of {factor:.6g} rounding may undo what each step gains"
         return f"a factor of {factor:.6g} takes {count:.0f} steps; at most {LARGEST_COUNT} are run"

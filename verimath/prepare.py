@@ -254,7 +254,9 @@ def _prepare(claim: Claim, ranks: Mapping[str, int]) -> Prepared:
             place = list(shapes).index(statement.of)
             after = trace(at_the_limit(statement.step, statement.to, place), shapes)
             iteration = _iteration(statement, claim.domain, limit, partial(trace, inputs=shapes))
-            printed = replace(iteration.step, outputs=(*iteration.step.outputs, *iteration.factor.outputs))
+            printed = replace(
+                iteration.step, outputs=(*iteration.step.outputs, *iteration.factor.outputs)
+            )
             return Prepared(claim, ranks, limit, limit, after, None, {}, printed, iteration)
 
 

@@ -110,7 +110,7 @@ def evaluate_all(
     given numbers they may be: the bounds then hold for each of those numbers, which is exact in
     itself, as in `|result in T at x - exact value at x| <= B` for all x within `around` of `inputs`.
     """
-    how = _How(envelope, normwise)
+    how = _How(envelope, normwise, around is not None)
     walk = _walk_of(formulas, binding, tuple(dtypes), how)
     with np.errstate(all="ignore"):
         return walk.run(inputs, {}, around or {})
@@ -118,10 +118,11 @@ def evaluate_all(
 
 @dataclass(frozen=True, slots=True)
 class _How:
-    """Whether bounds are an envelope, and whether they are those of the largest elements."""
+    """Whether bounds are an envelope, those of the largest elements, or for inputs within balls."""
 
     envelope: bool = False
     normwise: bool = False
+    around: bool = False
 
 
 _POSITIVE = frozenset({"exp", "abs"})  # whose values are magnitudes
@@ -151,7 +152,7 @@ def _walk_of(
     joint = own.joint(formats[0])
     if joint is not None:
         own, formats = joint, [joint, *formats[1:]]
-    if how != _How():
+    if how.envelope or how.normwise:
         own, formats = own.in_itself, [format_.in_itself for format_ in formats]
     walk = _Walk(merged(formulas, customary=how.envelope), dict(binding), own, tuple(formats), how)
     found.append((given, walk))
@@ -223,6 +224,7 @@ class _Walk:
     ) -> None:
         self.graph, self.binding = graph, binding
         self.own, self.envelope, self.normwise = own, how.envelope, how.normwise
+        self.around = how.around
         self.formats = tuple(own if format_ == own else format_ for format_ in formats)
         self.shapes = [tuple(n.at(binding) for n in step.node.shape) for step in graph.steps]
         self.varying = [(k, step) for k, step in enumerate(graph.steps) if step.varies]
@@ -326,9 +328,14 @@ class _Walk:
         if self.envelope:
             far = reach(node, [c.reach for c in below], value, numbers, self.binding)
         base = base_of(node, [c.magnitude for c in below])
-        operands = [Operand(c.value, c.error, c.error, c.magnitude) for c in below]
+        # In a ball the float64 value is one number, any other one is `error` away from it.
+        sure = [EXACT if self.around else c.error for c in below]
+        operands = [
+            Operand(c.value, e, c.error, c.magnitude) for c, e in zip(below, sure, strict=True)
+        ]
         error = self._settled(node, size, size, self.own, None, operands, base)
         magnitude = size if error is EXACT else size + error
+        scale = magnitude if self.around else size
         bounds: list[Array] = []
         for k, format_ in enumerate(self.formats):
             if format_ is self.own and not (self.envelope or self.normwise):
@@ -339,7 +346,7 @@ class _Walk:
                     bounds.append(error)
                     continue
             operands = [Operand(c.value, c.error, c.bounds[k], c.magnitude) for c in below]
-            bound = self._settled(node, magnitude, size, format_, error, operands, base)
+            bound = self._settled(node, magnitude, scale, format_, error, operands, base)
             bound = self._rearranged(place, node, bound, magnitude, far, format_)
             if self.normwise:
                 bound = normwise_bound(node, bound, operands, self.binding, format_)

@@ -6,5 +6,14 @@ Importing a chapter imports neither torch nor sympy; routes that need torch impo
 # What `verimath verify` checks when nothing is named: the claims of the lecture, in its order.
 LECTURE = ("linear_systems", "autograd", "regression", "networks")
 # What comes from elsewhere; `verimath verify --all` checks it, too.
-FURTHER = ("calculus", "losses", "layers", "matrices", "iterations", "convergence", "algebra", "depths")
+FURTHER = (
+    "calculus",
+    "losses",
+    "layers",
+    "matrices",
+    "iterations",
+    "convergence",
+    "algebra",
+    "depths",
+)
 CHAPTERS = LECTURE + FURTHER

@@ -126,7 +126,9 @@ gauss_seidel_converges = Claim(
     assume=[_DOMINANT],
     mutants={
         "one step alone": _gauss_seidel,
-        "the lower triangle's solution": lambda A, b, x: _solution(array_namespace(A).tril(A), b, x),
+        "the lower triangle's solution": lambda A, b, x: _solution(
+            array_namespace(A).tril(A), b, x
+        ),
     },
 )
 
@@ -167,5 +169,8 @@ kepler_converges = Claim(
     statement=Converges(
         step=_kepler, of="x", to=lambda E, e, x: 1 * E, factor=lambda E, e, x: 1 * e
     ),
-    mutants={"one step alone": _kepler, "the mean anomaly": lambda E, e, x: E - e * array_namespace(E).sin(E)},
+    mutants={
+        "one step alone": _kepler,
+        "the mean anomaly": lambda E, e, x: E - e * array_namespace(E).sin(E),
+    },
 )

@@ -168,7 +168,10 @@ def _converging(identity: Identity, iteration: Iteration, fixed: Proof, seed: in
     if fixed.label == "refuted":
         return fixed.model_copy(update={"finding": f"a step from the limit: {fixed.finding}"})
     one, zero = Constant(Fraction(1)), Constant(Fraction(0))
-    tests = (("the contraction factor", iteration.factor, one), ("the excess", iteration.excess, zero))
+    tests = (
+        ("the contraction factor", iteration.factor, one),
+        ("the excess", iteration.excess, zero),
+    )
     for what, formula, bound in tests:
         of = replace(identity, left=formula.outputs, right=formula.outputs)
         try:
@@ -179,8 +182,10 @@ def _converging(identity: Identity, iteration: Iteration, fixed: Proof, seed: in
             refuted = _exceeded(of, found, bound, given=False)
             text = (refuted.finding or "").replace("the value", what, 1)
             return refuted.model_copy(update={"finding": text})
-    known = f"undecided ({fixed.finding})" if fixed.label == "none" else "proved " + (
-        f"({fixed.label})"
+    known = (
+        f"undecided ({fixed.finding})"
+        if fixed.label == "none"
+        else "proved " + (f"({fixed.label})")
     )
     return Proof(
         label="sampled",
