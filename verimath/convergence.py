@@ -85,7 +85,8 @@ class Reach:
     """How near to the limit iterates get in a format, per example: arrays of shape (count,).
 
     `radius` is infinite where nothing can be said, because rounding may undo what a step gains, and
-    zero where the factor is certainly not below one: no iteration gets anywhere. `steps` is after how many, from the start that is drawn, they certainly are there.
+    zero where the factor is certainly not below one: no iteration gets anywhere. `steps` is after
+    how many, from the start that is drawn, they certainly are there.
     """
 
     radius: Array
@@ -158,7 +159,7 @@ class _Step:
     normwise: bool
 
     def roundings(self, radius: Array) -> Array:
-        """What one step from anywhere within a radius of the limit may be off by; shape (count,)."""
+        """What a step from anywhere within a radius of the limit may be off by, per example."""
         name = self.iteration.of
         shape = self.inputs[name].shape
         value = np.broadcast_to(self.limit.value, shape)
@@ -240,7 +241,8 @@ def violation(
     parts: tuple[Part, ...] = ("factor", "away", "excess", "step")
     formulas = (iteration.factor, iteration.away, iteration.excess, iteration.step)
     evaluated = evaluate_all(formulas, inputs, binding)
-    found = {p: _spread(each[0], count) for p, each in zip(parts, evaluated, strict=True)}
+    spread = [_spread(each[0], count) for each in evaluated]
+    found: dict[Part, Enclosure] = dict(zip(parts, spread, strict=True))
     with np.errstate(all="ignore"):
         tests = [
             *_tests(found),

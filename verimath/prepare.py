@@ -252,8 +252,8 @@ def _prepare(claim: Claim, ranks: Mapping[str, int]) -> Prepared:
         case Converges():
             limit = trace(statement.to, shapes)
             place = list(shapes).index(statement.of)
-            after = trace(at_the_limit(statement.step, statement.to, place), shapes)
             iteration = _iteration(statement, claim.domain, limit, partial(trace, inputs=shapes))
+            after = trace(at_the_limit(statement.step, statement.to, place), shapes)
             printed = replace(
                 iteration.step, outputs=(*iteration.step.outputs, *iteration.factor.outputs)
             )
@@ -453,7 +453,7 @@ def _iterated(
     *,
     normwise: bool,
 ) -> tuple[Want, ...]:
-    """What is wanted of a limit: as near as the formula gets, or an iteration, whichever is less."""
+    """What is wanted of a limit: as near as its formula or as an iteration gets, what is further."""
     iteration = prepared.iteration
     if iteration is None:
         return wants

@@ -107,8 +107,7 @@ def evaluate_all(
 
     `normwise` gives every step the bound of its largest element, and matrix products that of
     Strassen's method: docs/bounds.md, "Error classes". `around` says of inputs how far from the
-    given numbers they may be: the bounds then hold for each of those numbers, which is exact in
-    itself, as in `|result in T at x - exact value at x| <= B` for all x within `around` of `inputs`.
+    given numbers they may be: for each x that near, |result in T at x - exact value at x| <= B.
     """
     how = _How(envelope, normwise, around is not None)
     walk = _walk_of(formulas, binding, tuple(dtypes), how)

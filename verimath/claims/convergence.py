@@ -19,6 +19,15 @@ def _diagonal(A: Any) -> Any:
     return array_namespace(A).linalg.diagonal(A)
 
 
+def _eye(A: Any) -> Any:
+    return array_namespace(A).eye(A.shape[0], dtype=A.dtype, device=A.device)
+
+
+def _split(A: Any) -> Any:
+    """The diagonal of a matrix as a matrix."""
+    return _eye(A) * _diagonal(A)
+
+
 def _below(A: Any) -> Any:
     """Row by row, what the elements left of the diagonal add up to in magnitude."""
     xp = array_namespace(A)
@@ -35,9 +44,7 @@ def _above(A: Any) -> Any:
 
 
 def _jacobi(A: Any, b: Any, x: Any) -> Any:
-    xp, d = array_namespace(A), _diagonal(A)
-    rest = A - xp.eye(A.shape[0], dtype=A.dtype, device=A.device) * d
-    return (b - rest @ x) / d
+    return (b - (A - _split(A)) @ x) / _diagonal(A)
 
 
 def _jacobi_factor(A: Any, b: Any, x: Any) -> Any:
@@ -55,18 +62,11 @@ jacobi_converges = Claim(
     assume=[_DOMINANT],
     mutants={
         "T's sign": lambda A, b, x: _solution(2 * _split(A) - A, b, x),
-        "not divided by the diagonal": lambda A, b, x: _solution(
-            A - _split(A) + array_namespace(A).eye(A.shape[0], dtype=A.dtype, device=A.device), b, x
-        ),
+        "not divided by the diagonal": lambda A, b, x: _solution(A - _split(A) + _eye(A), b, x),
         "one step alone": _jacobi,
         "the transposed system's solution": lambda A, b, x: _solution(A.T, b, x),
     },
 )
-
-
-def _split(A: Any) -> Any:
-    """The diagonal of a matrix as a matrix."""
-    return array_namespace(A).eye(A.shape[0], dtype=A.dtype, device=A.device) * _diagonal(A)
 
 
 _TOUR = given([[3, 3.2], [3.5, 3.6]])
@@ -88,7 +88,7 @@ def _damped(A: Any, b: Any, x: Any, w: Any) -> Any:
 
 damped_jacobi_converges = Claim(
     id="damped-jacobi-converges",
-    title="Jacobi's iteration by a part ω of each step converges too, by 1 - ω + ω times its factor",
+    title="Jacobi's iteration by a part ω of each step tends to the solution, too",
     source=_SAAD + "sections 4.1 and 4.2",
     domain=Domain(**_SYSTEM, w=reals("", 0.25, 1)),
     statement=Converges(
@@ -163,7 +163,7 @@ def _kepler(E: Any, e: Any, x: Any) -> Any:
 
 kepler_converges = Claim(
     id="kepler-converges",
-    title="Kepler's equation M = E - e sin E is solved for E by E₊ = M + e sin E, with the factor e",
+    title="E₊ = M + e sin E tends to the solution of Kepler's equation, by the factor e",
     source="Ortega and Rheinboldt, Iterative Solution of Nonlinear Equations (1970), section 5.1",
     domain=Domain(E=reals("", -4, 4), e=reals("", 0, 0.9), x=reals("", -6, 6)),
     statement=Converges(

@@ -137,7 +137,7 @@ def statement_tex(statement: Statement, primal: Formula, claimed: Formula | None
 
 
 def _iteration_tex(x: str, limit: Formula, steps: Formula) -> str:
-    """An iteration: its step, its limit, and the contraction factor; `steps` has the first and last."""
+    """An iteration: its step and its factor, which are the outputs of `steps`, and its limit."""
     step, factor = (formula_tex(replace(steps, outputs=(node,))) for node in steps.outputs)
     tends = rf"{x} \leftarrow {step} \quad\text{{tends to}}\quad {formula_tex(limit)}"
     return rf"{tends} \quad\text{{by the factor}}\quad {factor} < 1"

@@ -43,7 +43,8 @@ class Way:
     """A route as it is run; `kind` says how, `side` whose word it is.
 
     An "iteration" is run with its function, a step, repeated; a "contraction" isn't run: it stands
-    for what is stated of steps, which enclosures decide. `derived` is what the kinds "reverse" and "forward" make of the function.
+    for what is stated of steps, which enclosures decide. `derived` is what the kinds "reverse" and
+    "forward" make of the function.
     """
 
     name: str
