@@ -453,7 +453,7 @@ def _iterated(
     *,
     normwise: bool,
 ) -> tuple[Want, ...]:
-    """What is wanted of a limit: as near as its formula or as an iteration gets, what is further."""
+    """What is wanted of a limit: its formula may be off, and so may an iteration, by its reach."""
     iteration = prepared.iteration
     if iteration is None:
         return wants

@@ -4,7 +4,7 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from verimath import Claim, Converges, Domain, diagonally_dominant, given, reals
+from verimath import Claim, Converges, Domain, diagonally_dominant, reals
 
 _SAAD = "Saad, Iterative Methods for Sparse Linear Systems, 2nd ed. (2003), "
 _SYSTEM = {"A": diagonally_dominant("n n"), "b": reals("n", -8, 8), "x": reals("n", -8, 8)}
@@ -19,15 +19,6 @@ def _diagonal(A: Any) -> Any:
     return array_namespace(A).linalg.diagonal(A)
 
 
-def _eye(A: Any) -> Any:
-    return array_namespace(A).eye(A.shape[0], dtype=A.dtype, device=A.device)
-
-
-def _split(A: Any) -> Any:
-    """The diagonal of a matrix as a matrix."""
-    return _eye(A) * _diagonal(A)
-
-
 def _below(A: Any) -> Any:
     """Row by row, what the elements left of the diagonal add up to in magnitude."""
     xp = array_namespace(A)
@@ -40,46 +31,13 @@ def _above(A: Any) -> Any:
     return xp.sum(xp.abs(xp.triu(A)), axis=1) - xp.abs(_diagonal(A))
 
 
-# --- Jacobi -----------------------------------------------------------------------------------
-
-
-def _jacobi(A: Any, b: Any, x: Any) -> Any:
-    return (b - (A - _split(A)) @ x) / _diagonal(A)
+# --- Jacobi, damped -----------------------------------------------------------------------------
 
 
 def _jacobi_factor(A: Any, b: Any, x: Any) -> Any:
     """The largest sum of a row beside the diagonal, in units of the diagonal."""
     xp, size = array_namespace(A), array_namespace(A).abs(_diagonal(A))
     return xp.max((xp.sum(xp.abs(A), axis=1) - size) / size)
-
-
-jacobi_converges = Claim(
-    id="jacobi-converges",
-    title="Jacobi's iteration tends to the solution if every row's diagonal outweighs the rest",
-    source=_SAAD + "theorem 4.9; lecture, L-08, repaired, L-09 and L-10",
-    domain=Domain(**_SYSTEM),
-    statement=Converges(step=_jacobi, of="x", to=_solution, factor=_jacobi_factor),
-    assume=[_DOMINANT],
-    mutants={
-        "T's sign": lambda A, b, x: _solution(2 * _split(A) - A, b, x),
-        "not divided by the diagonal": lambda A, b, x: _solution(A - _split(A) + _eye(A), b, x),
-        "one step alone": _jacobi,
-        "the transposed system's solution": lambda A, b, x: _solution(A.T, b, x),
-    },
-)
-
-
-_TOUR = given([[3, 3.2], [3.5, 3.6]])
-
-tour_group_iterates = Claim(
-    id="tour-group-jacobi-iterates",
-    title="Jacobi's iteration tends to the solution of the tour group's system, as of any",
-    source="lecture, L-08",
-    domain=Domain(A=_TOUR, b=reals("2", -200, 200), x=reals("2", -50, 50)),
-    statement=Converges(step=_jacobi, of="x", to=_solution, factor=_jacobi_factor),
-    expected="refuted",
-    repaired="jacobi-converges",
-)
 
 
 def _damped(A: Any, b: Any, x: Any, w: Any) -> Any:
@@ -98,7 +56,12 @@ damped_jacobi_converges = Claim(
         factor=lambda A, b, x, w: 1 - w + w * _jacobi_factor(A, b, x),
     ),
     assume=[_DOMINANT, "0 < ω ≤ 1"],
-    mutants={"one step alone": _damped, "b times ω": lambda A, b, x, w: _solution(A, w * b, x)},
+    mutants={
+        "one step alone": _damped,
+        "b times ω": lambda A, b, x, w: _solution(A, w * b, x),
+        "A times ω": lambda A, b, x, w: _solution(w * A, b, x),
+        "b divided by the diagonal alone": lambda A, b, x, w: b / _diagonal(A),
+    },
 )
 
 
@@ -126,6 +89,8 @@ gauss_seidel_converges = Claim(
     assume=[_DOMINANT],
     mutants={
         "one step alone": _gauss_seidel,
+        "two steps": lambda A, b, x: _gauss_seidel(A, b, _gauss_seidel(A, b, x)),
+        "the transposed system's solution": lambda A, b, x: _solution(A.T, b, x),
         "the lower triangle's solution": lambda A, b, x: _solution(
             array_namespace(A).tril(A), b, x
         ),
@@ -151,7 +116,12 @@ newton_root_converges = Claim(
         to=lambda a, x: array_namespace(a).sqrt(a),
         factor=lambda a, x: array_namespace(a).asarray(0.5, dtype=a.dtype, device=a.device),
     ),
-    mutants={"one step alone": _newton, "a for its root": lambda a, x: 1 * a},
+    mutants={
+        "one step alone": _newton,
+        "two steps": lambda a, x: _newton(a, _newton(a, x)),
+        "a for its root": lambda a, x: 1 * a,
+        "the root's reciprocal": lambda a, x: 1 / array_namespace(a).sqrt(a),
+    },
 )
 
 
@@ -159,6 +129,12 @@ def _kepler(E: Any, e: Any, x: Any) -> Any:
     xp = array_namespace(E)
     mean = E - e * xp.sin(E)
     return mean + e * xp.sin(x)
+
+
+def _ten_steps(E: Any, e: Any, x: Any) -> Any:
+    for _ in range(10):
+        x = _kepler(E, e, x)
+    return x
 
 
 kepler_converges = Claim(
@@ -171,6 +147,8 @@ kepler_converges = Claim(
     ),
     mutants={
         "one step alone": _kepler,
+        "ten steps": _ten_steps,
+        "the true anomaly's first term": lambda E, e, x: E + 2 * e * array_namespace(E).sin(E),
         "the mean anomaly": lambda E, e, x: E - e * array_namespace(E).sin(E),
     },
 )
