@@ -407,7 +407,7 @@ def test_what_is_proved_of_it_is_said_and_no_more():
     proof = check(claim_of(), backend="numpy", dtype="float64", examples=3).claims[0].proof
     assert proof.label == "sampled"
     assert proof.certificate == ()
-    assert "stays there is proved (all_shapes_derivation)" in (proof.finding or "")
+    assert "stays there is proved (all shapes derivation)" in (proof.finding or "")
     assert "is sampled" in (proof.finding or "")
 
 

@@ -182,11 +182,8 @@ def _converging(identity: Identity, iteration: Iteration, fixed: Proof, seed: in
             refuted = _exceeded(of, found, bound, given=False)
             text = (refuted.finding or "").replace("the value", what, 1)
             return refuted.model_copy(update={"finding": text})
-    known = (
-        f"undecided ({fixed.finding})"
-        if fixed.label == "none"
-        else "proved " + (f"({fixed.label})")
-    )
+    rung = fixed.label.replace("_", " ")
+    known = f"undecided ({fixed.finding})" if fixed.label == "none" else f"proved ({rung})"
     return Proof(
         label="sampled",
         shapes=fixed.shapes,
