@@ -3,10 +3,6 @@
 One run per claim judges all its cases at once, with default settings but for the dtypes: float64
 alone, unless a case asks for another. Here run one or two claims of every chapter; `tox -e deep`
 runs all of them, in all dtypes and from three seeds.
-
-What the corpus has found and verimath doesn't do yet is in `OPEN`: cases that come out otherwise
-than they should, each with the reason. They are expected to fail, and an entry that has become
-wrong fails the test.
 """
 
 import pytest
@@ -35,8 +31,6 @@ QUICK = frozenset(
         "weighted-mean",
     }
 )
-# claim and case -> why it comes out otherwise than it should
-OPEN: dict[tuple[str, str], str] = {}
 OWN = ("closed form", "torch reverse mode", "left side", "right side")
 _RUNS = {}
 
@@ -67,20 +61,9 @@ def group(case):
 
 
 def cases(found):
-    """Cases as parameters: the slow ones marked, the open ones expected to fail."""
+    """Cases as parameters, the slow ones marked."""
     return [
-        pytest.param(
-            case,
-            id=group(case),
-            marks=[
-                *([] if case.claim in QUICK else [pytest.mark.deep]),
-                *(
-                    [pytest.mark.xfail(reason=OPEN[case.claim, case.name])]
-                    if (case.claim, case.name) in OPEN
-                    else []
-                ),
-            ],
-        )
+        pytest.param(case, id=group(case), marks=[] if case.claim in QUICK else [pytest.mark.deep])
         for case in found
     ]
 

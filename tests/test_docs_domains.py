@@ -24,7 +24,11 @@ def made(text):
 def test_every_input_has_a_row():
     from verimath import inputs
 
-    public = set(verimath.__all__) & {n for n in vars(inputs) if n.islower()} | {"reals", "given"}
+    public = set(verimath.__all__) & {n for n in vars(inputs) if n.islower()} | {
+        "reals",
+        "given",
+        "complexes",
+    }
     assert {text.split("(")[0] for text in ROWS} == public
 
 
@@ -34,7 +38,8 @@ def test_the_example_draws(text):
     batches = draw_examples(domain, lambda plan: True, count=20, entropy=0)
     assert sum(map(len, batches)) >= 20
     for batch in batches:
-        assert batch.cast(domain, "bfloat16")["x"].shape == batch.inputs["x"].shape
+        for name in domain.arguments["x"]:
+            assert batch.cast(domain, "bfloat16")[name].shape == batch.inputs[name].shape
 
 
 @pytest.mark.parametrize("text", ROWS)

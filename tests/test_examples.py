@@ -6,9 +6,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import given as hypothesis_given
 from hypothesis import strategies as st
 
-from verimath import ClaimError, Domain, given, reals
-from verimath.examples import batch_of, draw_examples, fill, simplest_failure
-from verimath.plans import KINDS, LARGEST_SIZE, Plan, covering_plans
+from verimath import ClaimError, Domain, given, integers, nonzero, reals
+from verimath.examples import batch_of, draw_examples, fill, simplest_failure, special_number
+from verimath.plans import KINDS, LARGEST_COUNT, LARGEST_SIZE, MOST_COUNT, Plan, covering_plans
 
 
 def always(plan):
@@ -159,6 +159,57 @@ def test_there_are_as_many_examples_as_asked_for():
     assert len(drawn(DOMAINS["matrix"], count=120)) >= 120
 
 
+@pytest.mark.parametrize("count", [300, 3000])
+def test_there_are_hardly_more_examples_than_asked_for(count):
+    """The last batch may be larger than what is missing; a few more are there to cover all."""
+    covering = sum(len(b) for b in batches(DOMAINS["matrix"], count=1))
+    largest = max(LARGEST_COUNT, min(MOST_COUNT, count))
+    assert count <= len(drawn(DOMAINS["matrix"], count=count)) <= max(count, covering) + largest
+
+
+def test_seeds_make_a_difference():
+    one, other = (
+        {b.inputs["x"].tobytes() for b in batches(DOMAINS["matrix"], entropy=entropy)}
+        for entropy in (0, 1)
+    )
+    assert len(one & other) < len(one) / 2  # zeros and ones are the same every time
+
+
+@pytest.mark.parametrize(
+    ("kind", "specials", "extreme"),
+    [
+        ("uniform", (), False),
+        ("uniform", ((0, "two"),), False),
+        ("uniform", ((0, "two"), (1, "largest")), True),
+        ("extreme", (), True),
+    ],
+)
+def test_a_batch_knows_whether_it_is_near_overflow(kind, specials, extreme):
+    plan = Plan((), (("n", 2), ("d", 3)), kind, 0, 1, 2, specials=specials)
+    assert fill(plan, DOMAINS["matrix"]).extreme is extreme
+
+
+def test_special_values_are_counted_over_all_inputs():
+    """x has 6 elements, w has 3; a position counts examples, then elements."""
+    where = {0: ("x", (0, 0)), 5: ("x", (1, 2)), 6: ("w", (0,)), 8: ("w", (2,)), 9: ("x", (0, 0))}
+    for element, (name, index) in where.items():
+        for example in (0, 1):
+            specials = ((2 * element + example, "two"),)
+            plan = Plan((), (("n", 2), ("d", 3)), "eighths", 0, 1, 2, specials=specials)
+            (special,) = fill(plan, DOMAINS["matrix"]).specials
+            assert (special.input, special.index, special.example) == (name, index, example)
+
+
+def test_special_values_of_whole_numbers_are_whole():
+    whole = integers("n")
+    assert special_number(whole, "half", "float64") is None
+    assert special_number(whole, "two", "float64") == 2
+    assert special_number(whole, "largest", "float64") is None
+    assert special_number(integers("n", 0, 100), "upper end", "float64") == 100
+    assert special_number(nonzero("n"), "zero", "float64") is None
+    assert special_number(nonzero("n"), "one", "float64") == 1
+
+
 def test_the_examples_of_a_batch_differ_and_share_their_sizes():
     for batch in batches(DOMAINS["matrix"], count=40):
         assert len(batch) == len(batch.inputs["x"]) == len(batch.inputs["w"])
@@ -180,6 +231,22 @@ def test_given_numbers_make_one_example():
     (example,) = drawn(Domain(A=given([[1, 2]])))
     np.testing.assert_array_equal(example.inputs["A"], [[1, 2]])
     assert str(example) == "A=[[1., 2.]]"
+
+
+def test_an_example_is_printed_on_one_line_with_what_is_special():
+    domain = Domain(x=reals("n d"), w=reals("d"))
+    sizes = (("n", 2), ("d", 1))
+    plan = Plan((), sizes, "eighths", 0, 1, 1, layout="F", specials=((1, "nan"), (2, "two")))
+    text = str(fill(plan, domain).example(0))
+    assert text.startswith("n=2 d=1   x=[[")
+    assert text.endswith("   x[1, 0]: nan   w[0]: two   F")
+    assert "\n" not in text
+
+
+def test_examples_can_not_be_written_to():
+    batch = fill(Plan((), (), "eighths", 0, 1, 2), DOMAINS["scalars"])
+    with pytest.raises(ValueError, match="read-only"):
+        batch.example(0).inputs["a"][...] = 1
 
 
 @pytest.mark.parametrize(

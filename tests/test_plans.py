@@ -37,6 +37,24 @@ def test_a_default_run_meets_every_layout_and_special_value(name, seed):
     assert {s.value for b in batches for s in b.specials} == set(special_names(domain))
 
 
+OWN = {
+    "no range": (reals("n"), ()),
+    "a lower end": (reals("n", 0), ENDS),
+    "an upper end": (reals("n", None, 0), ENDS),
+    "nan": (reals("n", allow_nan=True), ("nan",)),
+    "infinities": (reals("n", allow_infinity=True), ("infinity", "minus infinity")),
+    "no numbers at all": (reals("n", allow_nan=True, allow_infinity=True), tuple(NONFINITE)),
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_domain_has_the_special_values_that_it_allows(name):
+    spec, further = OWN[name]
+    assert set(special_names(Domain(x=spec))) == {*SPECIALS, *further}
+    # One input that allows them is enough.
+    assert set(special_names(Domain(y=reals("n"), x=spec))) == {*SPECIALS, *further}
+
+
 @pytest.mark.parametrize("name", DOMAINS)
 def test_a_default_run_meets_every_kind_and_form(name):
     plans = list(covering_plans(DOMAINS[name]))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         autograd,
         numeric,
     )
-    from verimath.domain import Domain, given, reals
+    from verimath.domain import Domain, complexes, given, reals
     from verimath.errors import (
         ClaimError,
         FormulaError,
@@ -71,7 +71,7 @@ _HOMES = {
         "autograd",
         "numeric",
     ),
-    "verimath.domain": ("Domain", "given", "reals"),
+    "verimath.domain": ("Domain", "complexes", "given", "reals"),
     "verimath.errors": (
         "ClaimError",
         "FormulaError",
@@ -113,6 +113,7 @@ __all__ = [  # noqa: RUF022 - in the order of the documentation
     "Domain",
     "reals",
     "given",
+    "complexes",
     "positive",
     "nonzero",
     "unit_interval",

@@ -33,12 +33,14 @@ from verimath.iterating import counted, not_compared, ruling, shown, steps_of
 from verimath.judge import (
     Finding,
     Judgement,
+    apart,
     judge,
     judge_bound,
     judge_contraction,
     worse,
 )
 from verimath.outcome import outcome_of
+from verimath.pairs import COMPLEX, joined, real_numbers, whole
 from verimath.plans import Plan
 from verimath.power import Bench
 from verimath.power import mutants as generated_mutants
@@ -258,7 +260,8 @@ class ClaimRun:
         if cell.way.kind == "reverse":
             return self._of(batch).rows(batch.sizes) > _LARGEST_FORWARD
         if cell.way.kind == "forward":
-            return sum(batch.inputs[name][0].size for name in self._wrt) > _LARGEST_FORWARD
+            parts = [part for name in self._wrt for part in self.domain.arguments[name]]
+            return sum(batch.inputs[name][0].size for name in parts) > _LARGEST_FORWARD
         return cell.way.kind == "sympy" and not self._explicit(batch)
 
     def _explicit(self, batch: Batch | Example) -> bool:
@@ -281,7 +284,7 @@ class ClaimRun:
                 got.append(self._run_sympy(batch, point))
                 continue
             run = cell if steps is None else counted(prepared, cell, steps.counts[example])
-            outcome = execute(run, point, self._wrt, batch.layout)
+            outcome = execute(run, joined(point), self._wrt, batch.layout)
             if outcome.lacking is not None:
                 return Judgement(Status.SKIPPED, None, outcome.lacking, example=example)
             excuse = self._excuse(cell, batch, inputs, example, outcome.error)
@@ -303,7 +306,10 @@ class ClaimRun:
             format_ = cell.backend.format(cell.dtype)
             judged, want = residuals(self._of(batch), got, want, exact, batch.sizes, format_)
             return self._compare(cell, judged, want, power=power)
-        judgement = self._compare(cell, got, want, power=power)
+        pairs = self._pairs(cell, batch)
+        judgement = self._compare(cell, got, want, power=power, pairs=pairs)
+        if any(pairs) and judgement.status in (Status.PASS, Status.LESS_ACCURATE):
+            got = [tuple(apart(results, pairs)) for results in got]
         return self._at_ties(cell, batch, inputs, got, judgement)
 
     def _excuse(
@@ -351,11 +357,17 @@ class ClaimRun:
         want: Sequence[Want],
         *,
         power: bool,
+        pairs: Sequence[bool] = (),
     ) -> Judgement:
         statement = self.claim.statement
         if isinstance(statement, AtMost):
             return judge_bound(got, want, bound=statement.bound, dtype=cell.dtype, power=power)
-        return judge(got, want, dtype=cell.dtype, power=power)
+        return judge(got, want, dtype=cell.dtype, power=power, pairs=pairs)
+
+    def _pairs(self, cell: Cell, batch: Batch | Example) -> tuple[bool, ...]:
+        """Which results of a way are complex; sympy's come by their parts."""
+        prepared = self._of(batch)
+        return () if cell.way.kind == "sympy" else prepared.pairs(value=cell.way.kind == "value")
 
     def _at_ties(
         self,
@@ -408,7 +420,8 @@ class ClaimRun:
         key = (*batch.ranks.items(), *batch.sizes.items())
         if key not in self._lambdified:
             shapes = {name: array.shape for name, array in inputs.items()}
-            self._lambdified[key] = symbolic.lambdify(self.claim.statement, shapes)
+            statement = self._of(batch).claim.statement
+            self._lambdified[key] = symbolic.lambdify(statement, shapes)
         values = symbolic.numeric_value(self._lambdified[key], inputs)
         return tuple(Fetched(value, "float64", True) for value in values)
 
@@ -532,7 +545,7 @@ class ClaimRun:
         batch = batch_of(example)
         cast = batch.cast(self.domain, cell.dtype)
         want = self._want(cell, batch, cast, None)
-        inputs = {name: np.asarray(values[0]) for name, values in cast.items()}
+        inputs = joined({name: np.asarray(values[0]) for name, values in cast.items()})
         run = shown(self._of(example), cell, inputs, example.sizes, want)
         finding = judgement.finding
         statement = self.claim.statement
@@ -559,12 +572,15 @@ class ClaimRun:
                 want=run.want,
                 bound=bound,
                 layout=example.layout,
+                pairs=self._pairs(cell, example),
             ),
         )
 
     def _output_name(self, finding: Finding | None, cell: Cell) -> str:
         statement = self.claim.statement
         number = finding.output if finding else 0
+        if finding is not None and finding.part:
+            return self._part_name(finding, cell)
         match statement:
             case Derivative() if cell.way.kind != "value":
                 return f"{statement.noun} in {statement.wrt_names[number]}"
@@ -577,6 +593,16 @@ class ClaimRun:
                 return "absolute value, to be at most what is wanted," if beyond else "value"
             case Converges():
                 return "limit"
+
+    def _part_name(self, finding: Finding, cell: Cell) -> str:
+        """Which part of which result, for claims with complex ones."""
+        statement = self.claim.statement
+        if not isinstance(statement, Derivative) or cell.way.kind == "value":
+            return finding.part
+        parts = [part for name in self._wrt for part in self.domain.arguments[name]]
+        name = parts[finding.output]
+        part, of = finding.part.partition("result")[0], whole(name)
+        return f"{part}{statement.noun} in {of}"
 
     # --- proof and mutants ---
 
@@ -616,7 +642,7 @@ class ClaimRun:
         for name, function in self.claim.mutants.items():
             way = Way(name, "formula", function, ("numpy",), parts=parts_of(self.claim.statement))
             killed = {
-                cell.dtype: self._kills(cell) for cell in cells([way], [numpy], _MUTANT_DTYPES)
+                cell.dtype: self._kills(cell) for cell in cells([way], [numpy], self._mutant_dtypes)
             }
             found.append(
                 Mutant(
@@ -634,8 +660,12 @@ class ClaimRun:
 
         if isinstance(self.claim.statement, AtMost):
             return tuple(found)
-        bench = Bench(self.domain, self.prepared, self.batches, want, _MUTANT_DTYPES)
+        bench = Bench(self.domain, self.prepared, self.batches, want, self._mutant_dtypes)
         return (*generated_mutants(bench), *found)
+
+    @property
+    def _mutant_dtypes(self) -> tuple[str, ...]:
+        return tuple(d for d in _MUTANT_DTYPES if d in COMPLEX or not self.domain.is_complex)
 
     def _kills(self, cell: Cell) -> bool:
         return any(
@@ -686,6 +716,9 @@ def _array_text(array: NDArray[Any]) -> str:
     """Nested lists of the shortest decimals that read back as the same numbers."""
     if array.ndim:
         return f"[{', '.join(_array_text(row) for row in array)}]"
+    if array.dtype.kind == "c":
+        re, im = (str(part).removesuffix(".0") for part in real_numbers(array))
+        return f"{re}{'' if im.startswith('-') else '+'}{im}j"
     return str(array[()]).removesuffix(".0")
 
 
@@ -695,5 +728,5 @@ def _array_record(name: str, array: NDArray[Any], dtype: str) -> Array:
         shape=tuple(array.shape),
         dtype=dtype,
         text=_array_text(array) if array.size <= _LARGEST_SHOWN else f"{array.size} numbers",
-        hex=tuple(float(x).hex() for x in array.ravel()),
+        hex=tuple(float(x).hex() for x in real_numbers(array)),
     )

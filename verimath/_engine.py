@@ -137,7 +137,7 @@ def _as_routes(
         elif isinstance(candidate, type) or not callable(candidate):
             raise UsageError(
                 f"candidate {candidate!r} is no function; wanted a function of "
-                f"({', '.join(claim.domain.inputs)}), or numeric(name, function) or "
+                f"({', '.join(claim.domain.arguments)}), or numeric(name, function) or "
                 "autograd(name, function) - for a custom autograd.Function its `.apply`"
             )
         else:
@@ -145,6 +145,11 @@ def _as_routes(
             while name in taken:
                 name += "'"
             route = numeric(name, candidate, library="torch" if torch_only else "numpy")
+        if claim.domain.is_complex and route.error_class not in (None, "componentwise"):
+            raise UsageError(
+                f"candidate {route.name!r} declares error_class={route.error_class!r}; complex "
+                "numbers are judged by part, 'componentwise'"
+            )
         names = [way.name for way in declared_ways([route], side="candidate")]
         clash = next((name for name in names if name in taken), None)
         if clash is not None:

@@ -49,6 +49,9 @@ class Gradient(Derivative):
     """The gradient of the scalar formula `of` in input `wrt` is `equals`.
 
     `wrt` may be several names; `equals` then returns as many arrays, each of its input's shape.
+    In a complex input z it is dL/d re + i dL/d im, the direction in which the real number L grows
+    fastest: torch's convention (its notes on autograd mechanics, "Autograd for Complex Numbers"),
+    twice the derivative in the conjugate of z of Wirtinger's calculus.
     `up_to` names, by input, a part that isn't determined because no input of the domain moves in
     it, and that isn't judged: "antisymmetric" of the gradient in a symmetric matrix, "above the
     diagonal" and "below the diagonal" in a triangular one, "constant along rows" in rows that sum
@@ -263,7 +266,7 @@ def _undetermined(statement: Gradient, domain: Domain) -> str:
             return f"up_to names {name!r}, but the gradient is in {', '.join(statement.wrt_names)}"
         if what not in PARTS:
             return f"up_to={{{name!r}: {what!r}}}; wanted one of {', '.join(map(repr, PARTS))}"
-        wanted, spec = PARTS[what].structures, domain.inputs[name]
+        wanted, spec = PARTS[what].structures, domain.inputs[domain.arguments[name][0]]
         if spec.structure not in wanted:
             return (
                 f"up_to={{{name!r}: {what!r}}}, but in {spec} a gradient has that part; it is "
@@ -297,12 +300,19 @@ def _problem(claim: Claim) -> str:
     if isinstance(statement, Derivative):
         if not isinstance(statement.wrt, str | tuple | list):
             return f"wrt={statement.wrt!r}; wanted the name of an input, or several"
-        missing = [name for name in statement.wrt_names if name not in claim.domain.inputs]
+        missing = [name for name in statement.wrt_names if name not in claim.domain.arguments]
         if missing or not statement.wrt_names:
-            return f"wrt={statement.wrt!r}, but the inputs are {', '.join(claim.domain.inputs)}"
+            return f"wrt={statement.wrt!r}, but the inputs are {', '.join(claim.domain.arguments)}"
         if len(set(statement.wrt_names)) < len(statement.wrt_names):
             return f"wrt={statement.wrt!r} names an input twice"
-        fixed = [n for n in statement.wrt_names if claim.domain.inputs[n].kind != "real"]
+        pairs = [n for n in statement.wrt_names if len(claim.domain.arguments[n]) > 1]
+        if pairs and not isinstance(statement, Gradient):
+            return (
+                f"wrt={statement.wrt!r}, but {pairs[0]} is complex; a {statement.noun} is in real "
+                "inputs (state the gradient of a real number, or its real parts as inputs)"
+            )
+        real = [n for n in statement.wrt_names if n not in pairs]
+        fixed = [n for n in real if claim.domain.inputs[n].kind != "real"]
         if fixed:
             return f"wrt={statement.wrt!r}, but {fixed[0]} holds no real numbers"
         if isinstance(statement, Hessian) and len(statement.wrt_names) > 1:
@@ -316,6 +326,8 @@ def _problem(claim: Claim) -> str:
     ):
         return f"bound={statement.bound!r}; wanted a finite number that is not negative"
     if isinstance(statement, Converges):
+        if claim.domain.is_complex:
+            return "Converges is for real inputs; wanted none that is complex"
         if not isinstance(statement.of, str) or statement.of not in claim.domain.inputs:
             return f"of={statement.of!r}, but the inputs are {', '.join(claim.domain.inputs)}"
         if claim.domain.inputs[statement.of].kind != "real":
@@ -335,6 +347,13 @@ def _problem(claim: Claim) -> str:
         return "an autograd route needs a Gradient, Jacobian or Hessian statement"
     if claim.error_class not in ERROR_CLASSES:
         return f"error_class={claim.error_class!r}; wanted one of {ERROR_CLASSES}"
+    if claim.domain.is_complex:
+        classes = [claim.error_class, *(route.error_class for route in claim.routes)]
+        other = next((c for c in classes if c not in (None, "componentwise")), None)
+        if other is not None:
+            return f"error_class={other!r}; complex numbers are judged by part, 'componentwise'"
+        if isinstance(statement, Equal) and statement.by_induction:
+            return "an induction is over real inputs; state it for the parts"
     if claim.expected not in ("holds", "refuted"):
         return f"expected={claim.expected!r}; wanted 'holds' or 'refuted'"
     if claim.expected == "holds" and claim.repaired:

@@ -17,6 +17,7 @@ from verimath.dtypes import (
     nearest,
 )
 from verimath.errors import ClaimError
+from verimath.pairs import COMPLEX, grouped, halves, has_pairs
 from verimath.shapes import MAX_RANK, Binding, Shape, Size, parse_shape
 from verimath.structure import STRUCTURES, how_many, separated
 
@@ -246,19 +247,46 @@ def given(values: Sequence[Any] | float) -> Input:
     return Input(parse_shape(" ".join(str(n) for n in array.shape)), values=array)
 
 
+@dataclass(frozen=True, slots=True)
+class ComplexInput:
+    """One complex input of a domain: what its real and its imaginary part are, each by itself."""
+
+    part: Input
+
+    def __str__(self) -> str:
+        return f"complexes({str(self.part).removeprefix('reals(')}"
+
+
+def complexes(
+    shape: str = "", min_value: float | None = None, max_value: float | None = None
+) -> ComplexInput:
+    """Complex numbers whose real and imaginary parts lie between two bounds, in a complex array.
+
+    A domain holds them as two real inputs of this shape, named `z.re` and `z.im` for an input z;
+    formulas and code under test get one complex array. Raises ClaimError for a shape that can't be
+    read, or a range that holds no number.
+    """
+    return ComplexInput(reals(shape, min_value, max_value))
+
+
 class Domain:
     """The points a claim speaks of: keyword arguments name the inputs, in their order.
 
     `Domain(X=reals("n d"), w=reals("d"))`: inputs that share a dimension name share its size.
+    A complex input is held as two real ones (`inputs`); `arguments` are the arrays that functions
+    are given, by name, with the inputs each is made of.
     Immutable. Raises ClaimError for anything that is no input, or for contradictory names.
     """
 
     inputs: Mapping[str, Input]
+    arguments: Mapping[str, tuple[str, ...]]
 
-    def __init__(self, **inputs: Input) -> None:
-        if not inputs:
+    def __init__(self, **arguments: Input | ComplexInput) -> None:
+        if not arguments:
             raise ClaimError('a domain needs at least one input, e.g. Domain(x=reals("n"))')
-        for name, value in inputs.items():
+        inputs: dict[str, Input] = {}
+        for name, argument in arguments.items():
+            value = argument.part if isinstance(argument, ComplexInput) else argument
             if not isinstance(value, Input):
                 raise ClaimError(f'{name}={value!r} is no input; wanted e.g. {name}=reals("n d")')
             if not name.isidentifier():
@@ -266,7 +294,10 @@ class Domain:
             axes = sum(isinstance(axis, Size) for axis in value.shape.axes)
             if axes > MAX_RANK:
                 raise ClaimError(f"{name} has {axes} axes; at most {MAX_RANK} are supported")
-        object.__setattr__(self, "inputs", dict(inputs))
+            names = halves(name) if isinstance(argument, ComplexInput) else (name,)
+            inputs |= dict.fromkeys(names, value)
+        object.__setattr__(self, "inputs", inputs)
+        object.__setattr__(self, "arguments", grouped(inputs))
         clash = sorted(self.names & set(self.variadics))
         if clash:
             raise ClaimError(f"{clash[0]!r} names both one axis and, with a star, several")
@@ -299,7 +330,17 @@ class Domain:
         return f"Domain({self})"
 
     def __str__(self) -> str:
-        return ", ".join(f"{name}={value}" for name, value in self.inputs.items())
+        return ", ".join(f"{name}={self.described(name)}" for name in self.arguments)
+
+    def described(self, argument: str) -> str:
+        """An argument as it is written."""
+        first, *others = (self.inputs[name] for name in self.arguments[argument])
+        return str(ComplexInput(first) if others else first)
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether functions are given complex arrays."""
+        return has_pairs(self.inputs)
 
     @property
     def names(self) -> frozenset[str]:
@@ -326,6 +367,8 @@ class Domain:
 
     def lacking(self, dtype: str) -> str:
         """Why a claim can't be run in a dtype: an input without a number of it; else empty."""
+        if self.is_complex and dtype not in COMPLEX:
+            return f"no complex numbers have parts in {dtype}; complex64 and complex128 are run"
         names = [name for name, spec in self.inputs.items() if spec.lacks(dtype)]
         return f"{dtype} doesn't hold the numbers of {', '.join(names)}" if names else ""
 

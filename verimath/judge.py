@@ -19,6 +19,7 @@ from verimath.arithmetic.values import Array
 from verimath.backends import Fetched
 from verimath.convergence import violation
 from verimath.dtypes import roundoff
+from verimath.pairs import dtype_of, part_of
 from verimath.prepare import Prepared, Want
 from verimath.report.record import Defect, Status
 from verimath.shapes import Binding
@@ -36,6 +37,7 @@ class Finding:
     limit: float | None  # beyond this no rearrangement of the same formula gets
     differing: int
     compared: int
+    part: str = ""  # of a complex result: which part of which
 
 
 _NO_FLOORS: Array = np.zeros(0)
@@ -59,22 +61,33 @@ Results = Sequence[Fetched]  # of one example
 
 
 def judge(
-    got: Sequence[Results], want: Sequence[Want], *, dtype: str, power: bool = True
+    got: Sequence[Results],
+    want: Sequence[Want],
+    *,
+    dtype: str,
+    power: bool = True,
+    pairs: Sequence[bool] = (),
 ) -> Judgement:
     """Judge a route's results on a batch; no decision divides by the wanted value.
 
     `got` has the results of each example, in the batch's order. `power=False` leaves the detection
-    floors out, which need the envelope even where nothing is wrong.
+    floors out, which need the envelope even where nothing is wrong. `pairs` says which results are
+    complex (none, if it is empty): their parts are judged, each by its own target.
     """
     for example, results in enumerate(got):
-        defect = _not_comparable(results, want, dtype)
+        defect = _not_comparable(results, want, dtype, pairs)
         if defect is not None:
             return replace(defect, example=example)
+    got = [apart(results, pairs) for results in got]
     parts = [
         _judge_values(_stack([results[k].array for results in got]), target, k, power=power)
         for k, target in enumerate(want)
     ]
-    return _worst(parts)
+    worst = _worst(parts)
+    if not any(pairs) or worst.finding is None:
+        return worst
+    part = part_of(worst.finding.output, pairs)
+    return replace(worst, finding=replace(worst.finding, part=part))
 
 
 def judge_stacked(
@@ -101,11 +114,28 @@ def _stack(arrays: Sequence[NDArray[np.generic]]) -> Array:
     return np.stack([np.asarray(array, dtype=np.float64) for array in arrays])
 
 
-def _not_comparable(results: Results, want: Sequence[Want], dtype: str) -> Judgement | None:
+def apart(results: Results, pairs: Sequence[bool]) -> Results:
+    """Results with each complex one as its two parts."""
+    if not any(pairs):
+        return results
+    found: list[Fetched] = []
+    for result, pair in zip(results, pairs, strict=True):
+        parts = (np.real(result.array), np.imag(result.array)) if pair else (result.array,)
+        found += [replace(result, array=part, dtype=part.dtype.name) for part in parts]
+    return found
+
+
+def _not_comparable(
+    results: Results, want: Sequence[Want], of: str, pairs: Sequence[bool]
+) -> Judgement | None:
     """What keeps the results of one example from being compared: number, shape, dtype, device."""
+    if any(pairs):
+        targets = iter(want)
+        want = [(next(targets), next(targets))[0] if pair else next(targets) for pair in pairs]
     if len(results) != len(want):
         return _defect("shape", f"{len(results)} array(s) came back; wanted {len(want)}")
     for number, (result, target) in enumerate(zip(results, want, strict=True)):
+        dtype = dtype_of(of, pair=bool(pairs) and pairs[number])
         where = f"result {number + 1}: " if len(want) > 1 else ""
         shape = target.value.shape[1:]
         if result.array.shape != shape:

@@ -80,6 +80,9 @@ def _repeated(array: NDArray[Any]) -> tuple[int, ...]:
             same = array == first
             if array.dtype.kind == "f":
                 same &= np.signbit(array) == np.signbit(first)
+            elif array.dtype.kind == "c":
+                same &= np.signbit(np.real(array)) == np.signbit(np.real(first))
+                same &= np.signbit(np.imag(array)) == np.signbit(np.imag(first))
             if same.all():
                 found.append(axis)
     return tuple(found)

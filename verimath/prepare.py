@@ -5,6 +5,7 @@ once per choice of ranks. The reference of a gradient is derived from the primal
 claimed closed form and every route are judged against it and share no code with it.
 """
 
+import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -39,6 +40,7 @@ from verimath.formula.jacobian import hessian, jacobian
 from verimath.formula.trace import trace as trace_formula
 from verimath.formula.traced import TracedArray, as_node
 from verimath.iterations import at_the_limit, beyond_the_factor, off_the_limit
+from verimath.pairs import grouped, has_pairs
 from verimath.routes import Cell
 from verimath.shapes import Binding, Size, shape_text
 from verimath.tangent import Part
@@ -74,6 +76,22 @@ class Prepared:
     def printed(self) -> Formula | None:
         """The other side of the statement as it was written."""
         return self.stated or self.claimed
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether some input is a part of a complex array."""
+        return has_pairs(self.primal.inputs)
+
+    def pairs(self, *, value: bool = False) -> tuple[bool, ...]:
+        """Which results of the claim, or of the primal's `value`, are complex; () if none is.
+
+        Each of those has two outputs, one after the other.
+        """
+        return self.primal.pairs if value else self.reference.pairs
+
+    def format(self, format_: FloatFormat) -> FloatFormat:
+        """How a library computes this claim's sums."""
+        return _of_pairs(format_) if self.is_complex else format_
 
     @property
     def orders(self) -> tuple[Formula, ...]:
@@ -227,6 +245,7 @@ def prepare(claim: Claim, ranks: Mapping[str, int]) -> Prepared:
 
 
 def _prepare(claim: Claim, ranks: Mapping[str, int]) -> Prepared:
+    claim = _by_parts(claim)
     shapes = claim.domain.expand(ranks)
     kinds: dict[str, Kind] = {name: spec.kind for name, spec in claim.domain.inputs.items()}
     trace = partial(trace_formula, kinds=kinds)
@@ -234,10 +253,19 @@ def _prepare(claim: Claim, ranks: Mapping[str, int]) -> Prepared:
     match statement:
         case Derivative():
             primal = trace(statement.of, shapes)
+            if primal.pairs:
+                raise FormulaError(
+                    f"formula `{primal.name}` is complex; a {statement.noun} is of real numbers, "
+                    "such as xp.real(f) or abs(f)"
+                )
             derivation = _determined(_derivation(statement, primal), statement.parts())
             stated = trace(statement.equals, shapes)
             claimed = _rest(stated, statement.parts())
             reference = derivation.derivatives
+            parts = grouped(derivation.wrt).values()
+            if any(len(names) > 1 for names in parts):
+                reference = replace(reference, pairs=tuple(len(names) > 1 for names in parts))
+                derivation = replace(derivation, derivatives=reference)
             _same_shapes(reference, claimed, f"the {statement.noun}", "the closed form")
             once = gradients(primal, derivation.wrt) if isinstance(statement, Hessian) else primal
             forward = {name: push_forward(once, name, _TANGENT) for name in derivation.wrt}
@@ -248,6 +276,8 @@ def _prepare(claim: Claim, ranks: Mapping[str, int]) -> Prepared:
             return Prepared(claim, ranks, left, left, right, None, {})
         case AtMost():
             formula = trace(statement.of, shapes)
+            if formula.pairs:
+                raise FormulaError(f"formula `{formula.name}` is complex; wanted its abs")
             return Prepared(claim, ranks, formula, formula, None, None, {})
         case Converges():
             limit = trace(statement.to, shapes)
@@ -307,6 +337,38 @@ def _iteration(
     )
 
 
+def _by_parts(claim: Claim) -> Claim:
+    """The claim with derivatives in the parts of complex inputs."""
+    statement, arguments = claim.statement, claim.domain.arguments
+    if not isinstance(statement, Derivative) or not claim.domain.is_complex:
+        return claim
+    names = tuple(part for name in statement.wrt_names for part in arguments[name])
+    found = copy.copy(claim)  # its checks have been made, and parts are no arguments
+    object.__setattr__(found, "statement", replace(statement, wrt=names))
+    return found
+
+
+def _of_pairs(format_: FloatFormat) -> FloatFormat:
+    """The format for parts of complex sums.
+
+    A part of a sum of n products has 2n terms, in any order: twice the roundings of each half, and
+    partial sums of both halves together (of four, where a cotangent comes from both parts).
+    """
+
+    def held(accumulator: FloatFormat) -> FloatFormat:
+        return replace(
+            accumulator,
+            roundoff=2 * accumulator.roundoff,
+            largest=accumulator.largest / 4,
+            sums=None,
+            products=None,
+        )
+
+    return replace(
+        format_, sums=held(format_.accumulator(1)), products=held(format_.accumulator(2))
+    )
+
+
 def _determined(derivation: Derivation, parts: Sequence[Part | None]) -> Derivation:
     """The derivation of what is left without the parts that nothing determines."""
     if not any(parts):
@@ -340,6 +402,9 @@ def _derivation(statement: Derivative, primal: Formula) -> Derivation:
 
 
 def _same_shapes(one: Formula, other: Formula, what: str, which: str) -> None:
+    if one.pairs != other.pairs:
+        kinds = [("complex" if any(f.pairs) else "real") for f in (one, other)]
+        raise FormulaError(f"{what} is {kinds[0]}, but {which} `{other.name}` is {kinds[1]}")
     if len(one.outputs) != len(other.outputs):
         raise FormulaError(
             f"{what} is {len(one.outputs)} array(s), {which} `{other.name}` {len(other.outputs)}"
@@ -436,7 +501,7 @@ def wanted(
     speaks of, "forward" for the same computed by forward mode (whose order of evaluation has
     another bound), "value" for the primal formula's own value.
     """
-    format_ = format_of(dtype)
+    format_ = prepared.format(format_of(dtype))
     if what == "value":
         return _wanted((prepared.primal,), None, inputs, binding, format_)
     forward = _forward_bounds(prepared, inputs, binding, format_) if what == "forward" else None
@@ -501,7 +566,7 @@ def wanted_by(
     cell: Cell, prepared: Prepared, inputs: Mapping[str, Array], binding: Binding
 ) -> tuple[Want, ...]:
     """What is wanted of one way on one backend in one dtype: `wanted`, for how it computes."""
-    kind, format_ = cell.way.kind, cell.backend.format(cell.dtype)
+    kind, format_ = cell.way.kind, prepared.format(cell.backend.format(cell.dtype))
     what = kind if kind == "forward" or kind == "value" else "claim"
     if cell.way.error_class == "normwise":
         orders = (prepared.primal,) if kind == "value" else prepared.orders
@@ -509,6 +574,9 @@ def wanted_by(
         want = _iterated(prepared, want, inputs, binding, format_, normwise=True)
     else:
         want = wanted(prepared, inputs, binding, format_, what=what)
+    if prepared.is_complex:
+        lost = cache(lambda: _infinite(prepared, inputs, binding, format_))
+        want = tuple(target.differentiated(0.0, lost) for target in want)
     if kind not in ("reverse", "forward"):
         return want
     # Both modes scale by a probe and back, which is one rounding more among subnormals.
@@ -518,6 +586,34 @@ def wanted_by(
         target.differentiated(format_.underflow, hopeless, other)
         for target, other in zip(want, others or [None] * len(want), strict=True)
     )
+
+
+def _infinite(
+    prepared: Prepared, inputs: Mapping[str, Array], binding: Binding, format_: FloatFormat
+) -> NDArray[np.bool_]:
+    """Which examples of a batch, shape (count,), may have an infinite number on their way.
+
+    In a product of complex arrays 0 times it makes the other part NaN, which no bound of that part
+    knows of: complex arithmetic is on infinite numbers what each library makes of it.
+    """
+    found = np.zeros(len(next(iter(inputs.values()))), dtype=np.bool_)
+    nodes = [node for formula in (prepared.primal, *prepared.orders) for node in formula.nodes()]
+    real = tuple(node for node in dict.fromkeys(nodes) if node.kind == "real")
+    everything = Formula("everything", prepared.primal.inputs, real, {})
+    enclosures = [
+        *evaluate(everything, inputs, binding, dtypes=(format_,)),
+        *(e for f in prepared.orders for e in _rearranged(f, inputs, binding, format_)),
+    ]
+    for enclosure in enclosures:
+        open_ = np.isinf(enclosure.bounds[format_.name]) & ~np.isnan(enclosure.value)
+        found |= open_.reshape(len(open_), -1).any(axis=1)
+    return found
+
+
+def _rearranged(
+    formula: Formula, inputs: Mapping[str, Array], binding: Binding, format_: FloatFormat
+) -> tuple[Enclosure, ...]:
+    return evaluate(formula, inputs, binding, dtypes=(format_,), envelope=True)
 
 
 def _customary(

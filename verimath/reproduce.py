@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from verimath.claim import Function, Seeder
 from verimath.layouts import placement
 from verimath.packing import pack
+from verimath.pairs import real_numbers
 from verimath.prepare import Want
 from verimath.routes import Cell, Derived
 
@@ -46,7 +47,7 @@ def main(function):
     wants = {wants}
 {run}
     wrong = []
-{changed}    if len(got) != len(wants):
+{changed}{parts}    if len(got) != len(wants):
         wrong.append(f"{{len(got)}} array(s) came back; wanted {{len(wants)}}")
     for result, (want, allowed) in zip(got, wants):
         if not isinstance(result, {kinds}):
@@ -70,6 +71,14 @@ def main(function):
 
 
 raise SystemExit(main({function}))
+"""
+
+# Where a result is complex, its parts are what is compared.
+_PARTS = """    parts = [(x.real, x.imag) if "complex" in str(x.dtype) else (x,) for x in got]
+    got = [part for pair in parts for part in pair]
+"""
+
+_TORCH_PARTS = """    got = [x.resolve_conj().resolve_neg() for x in got]
 """
 
 _BOUND = """        if (np.abs(result) - allowed > {bound!r}).any():
@@ -137,6 +146,9 @@ _SCALAR = """{indent}shape = tuple(value.shape)
 {indent}assert value.ndim == 0, f"a gradient needs a 0-d tensor, not shape {{shape}}"
 """
 
+_REAL = """{indent}assert not value.is_complex(), "a gradient is of a real number"
+"""
+
 _GRADIENT = """    got = [torch.zeros_like(leaf) for leaf in leaves]
     if value.requires_grad:
         seed = torch.full_like(value, -2.0)
@@ -176,6 +188,28 @@ _FORWARD = """    from torch.autograd import forward_ad
                 slopes.append(slope.detach())
         like = arrays[name].new_zeros({shape} + tuple(arrays[name].shape))
         got.append(torch.stack(slopes, dim=-1).reshape(like.shape) if slopes else like)
+"""
+
+# In a complex input, as the derivatives in both parts.
+_COMPLEX_FORWARD = """    from torch.autograd import forward_ad
+
+    def slope(name, index, along):
+        direction = torch.zeros_like(arrays[name], memory_format=torch.contiguous_format)
+        direction.view(-1)[index] = -2.0 * along
+        with forward_ad.dual_level():
+            dual = forward_ad.make_dual(arrays[name].detach().clone(), direction)
+            value = function(*({{**arrays, name: dual}}.values()))
+{scalar}            found = forward_ad.unpack_dual(value).tangent
+            return torch.zeros_like(value) if found is None else (found / -2.0).detach()
+
+    got = []
+    for name in {wrt}:
+        like = torch.zeros_like(arrays[name], memory_format=torch.contiguous_format)
+        for index in range(like.numel()):
+            found = slope(name, index, 1)
+            found = torch.complex(found, slope(name, index, 1j)) if like.is_complex() else found
+            like.view(-1)[index] = found
+        got.append(like)
 """
 
 _FORWARD_GRADIENT = """                seed = torch.full_like(value, -2.0)
@@ -252,11 +286,12 @@ def script(
     want: Sequence[Want],
     bound: float | None = None,
     layout: str = "C",
+    pairs: Sequence[bool] = (),
 ) -> str:
     """The text of a script that runs the cell's function on these inputs and compares.
 
     `bound` is the bound of an `AtMost`, for which the values are also judged; `layout` is how the
-    inputs lie in memory.
+    inputs lie in memory; `pairs` says which results are complex, each wanted by its two parts.
     """
     way, torch = cell.way, cell.backend.library == "torch"
     source, function = code_under_test(cell)
@@ -268,16 +303,24 @@ def script(
     main = _MAIN.format(
         inputs=inputs_text(inputs),
         wants=wants_text(wants),
-        run=_laid_out(put_lines(cell), cell, inputs, layout) + call_lines(cell, wrt),
+        run=_laid_out(put_lines(cell), cell, inputs, layout) + call_lines(cell, wrt, pairs=pairs),
         changed=_CHANGED.format(fetch=f"array{bring}" if torch else "array"),
         kinds="torch.Tensor" if torch else "(np.ndarray, np.generic)",
         fetch=f"result{bring}" if torch else "np.asarray(result)",
         dtype=cell.dtype,
+        parts=part_lines(cell, pairs),
         rest=rest_lines(cell),
         bound="" if bound is None else _BOUND.format(bound=bound),
         function=function,
     )
     return head(title) + source + main
+
+
+def part_lines(cell: Cell, pairs: Sequence[bool]) -> str:
+    """Lines that take complex results apart, if there are any."""
+    if not any(pairs):
+        return ""
+    return (_TORCH_PARTS if cell.backend.library == "torch" else "") + _PARTS
 
 
 def rest_lines(cell: Cell, wants: str = "wants") -> str:
@@ -328,19 +371,27 @@ def put_lines(cell: Cell) -> str:
     return _TORCH_PUT.format(device=cell.backend.device, cast=cast)
 
 
-def call_lines(cell: Cell, wrt: Sequence[str]) -> str:
-    """Lines that make `got`, a list of results, of `function` and `arrays`."""
+def call_lines(cell: Cell, wrt: Sequence[str], *, pairs: Sequence[bool] = ()) -> str:
+    """Lines that make `got`, a list of results, of `function` and `arrays`.
+
+    `pairs` says which results are complex.
+    """
     match cell.way.kind:
         case "reverse":
-            return _reverse_lines(cell.way.derived, wrt)
+            return _reverse_lines(cell.way.derived, wrt, _scalar_lines("    ", pairs))
+        case "forward" if any(pairs):
+            return _COMPLEX_FORWARD.format(wrt=list(wrt), scalar=_scalar_lines(" " * 12, pairs))
         case "forward":
             return _forward_lines(cell.way.derived, wrt)
         case _:
             return _CALL
 
 
-def _reverse_lines(derived: Derived, wrt: Sequence[str]) -> str:
-    scalar = _SCALAR.format(indent="    ")
+def _scalar_lines(indent: str, pairs: Sequence[bool]) -> str:
+    return (_SCALAR + (_REAL if any(pairs) else "")).format(indent=indent)
+
+
+def _reverse_lines(derived: Derived, wrt: Sequence[str], scalar: str) -> str:
     match derived:
         case "gradient":
             derive = _GRADIENT.format(again="")
@@ -399,6 +450,12 @@ def _lines(items: list[str], brackets: str) -> str:
 
 def array_text(values: NDArray[Any]) -> str:
     """A call of the script's `numbers` that gives exactly this array."""
-    text = " ".join(float(x).hex() for x in np.asarray(values).ravel())
+    array = np.asarray(values)
+    numbers = real_numbers(array)
+    text = " ".join(float(x).hex() for x in numbers)
     shape = "".join(f", {size}" for size in np.shape(values))
-    return f'numbers("{text}", "{np.asarray(values).dtype.name}"{shape})'
+    if array.dtype.kind != "c":
+        return f'numbers("{text}", "{array.dtype.name}"{shape})'
+    # Real and imaginary parts by turns.
+    parts = f'numbers("{text}", "{numbers.dtype.name}"{shape}, 2)'
+    return f'{parts}.view("{array.dtype.name}")[..., 0]'

@@ -238,8 +238,9 @@ x, y = sp.symbols("x y", real=True)
         (sp.nan, None),
         (sp.zoo, None),
         (sp.sqrt(-1 - x**2), None),
+        (x / sp.Abs(x) - sp.sign(x), True),
         # True, but not simplified: open, never a refutation.
-        (x / sp.Abs(x) - sp.sign(x), None),
+        (sp.atan(x) + sp.atan(1 / x) - sp.pi / 2 * sp.sign(x), None),
         (sp.Abs(x) / x - sp.sign(x) + sp.Rational(1, 10**9), False),
     ],
 )

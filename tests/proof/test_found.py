@@ -1,5 +1,6 @@
 """What an adversary once got a label for: claims that are false, or true under a condition."""
 
+from fractions import Fraction
 from math import pi
 
 import pytest
@@ -669,3 +670,159 @@ def test_a_slope_is_refuted_where_the_function_is_defined_alone():
 def test_no_bound_is_exceeded_where_nothing_is_defined():
     found = proof(AtMost(of=lambda x: ns(x).sqrt(x) ** 2 - abs(x), bound=1), x=reals("n"))
     assert found.label == "none"
+
+
+TWO_ULP = 2.0000000000000004  # the next number after two
+
+
+def test_a_literal_that_is_read_to_two_ulp_is_printed():
+    found = equal(lambda x: TWO_ULP * x, lambda x: 2 * x, x=reals("n"))
+    assert found.label == "all_shapes_derivation"
+    assert found.hypotheses == ("a literal within two ulp of 2 stands for 2",)
+
+
+def test_what_given_numbers_stand_for_is_printed():
+    found = equal(lambda x: 3 * x, ns_ones, x=given([0.3333333333333333]))
+    assert found.hypotheses == ("the number 0.3333333333333333 of x stands for 1/3",)
+    found = proof(AtMost(of=lambda x: x, bound=1), x=given([1.0000000000000002]))
+    assert found.hypotheses == ("the number 1.0000000000000002 of x stands for 1",)
+    # A decimal is what was printed.
+    assert equal(lambda x: 10 * x, ns_ones, x=given([0.1])).hypotheses == ()
+
+
+def test_nothing_is_within_a_bound_that_has_no_value():
+    for of, value in ((lambda x: ns(x).sqrt(x) ** 2, -1.0), (lambda x: (x**-1) ** -1, 0.0)):
+        for bound in (1, 0):
+            found = proof(AtMost(of=of, bound=bound), x=given([value]))
+            assert found.label == "none"
+            assert "no value" in found.finding
+        assert proof(AtMost(of=of, bound=2), x=given([2.0])).label == "exact_at_shapes"
+
+
+PLACES = "indices within their axes"
+INDEXED = {
+    "one of them ignored": (labels("n", classes=3, ignore_index=-1), (PLACES,)),
+    "one class too many": (labels("n", classes=4), (PLACES,)),
+    "one number too many": (integers("n", 0, 3), (PLACES,)),
+    "a negative number": (integers("n", -1, 2), (PLACES,)),
+    "any numbers": (integers("n"), (PLACES,)),
+    "as many as other sizes say": (labels("n", classes="n"), (PLACES,)),
+    "all classes": (labels("n", classes=3), ()),
+    "fewer classes": (labels("n", classes=2), ()),
+    "all numbers": (integers("n", 0, 2), ()),
+}
+
+
+@pytest.mark.parametrize("name", INDEXED)
+def test_indices_that_may_be_outside_are_a_hypothesis(name):
+    spec, wanted = INDEXED[name]
+    found = equal(
+        lambda c, y: ns(c).take(c, y),
+        lambda c, y: number(y[:, None] == ns(c).arange(3)[None, :], c) @ c,
+        c=reals("3"),
+        y=spec,
+    )
+    assert found.label == "all_shapes_derivation"
+    assert found.hypotheses == wanted
+
+
+def test_indices_that_are_computed_are_within_their_axes_by_their_ends():
+    def taken(index, spec, shape="m + 1"):
+        return equal(
+            lambda c, y: 2 * ns(c).take(c, index(c, y)) / 2,
+            lambda c, y: ns(c).take(c, index(c, y)),
+            c=reals(shape.replace(" ", "")),
+            y=spec,
+        ).hypotheses
+
+    classes = labels("n", classes="m")
+    assert taken(lambda c, y: y + 1, classes) == ()
+    assert taken(lambda c, y: y + 2, classes) == (PLACES,)
+    assert taken(lambda c, y: -y, classes) == (PLACES,)
+    assert taken(lambda c, y: c.shape[0] - 1 - y, classes) == ()
+    assert taken(lambda c, y: c.shape[0] - y, classes) == (PLACES,)
+    assert taken(lambda c, y: 2 * y + 1, classes, "2*m") == ()
+    assert taken(lambda c, y: 2 * y + 2, classes, "2*m") == (PLACES,)
+    assert taken(lambda c, y: y * y, classes, "m") == (PLACES,)
+
+
+def same_step(difference, **inputs):
+    return equal(
+        lambda x: number(difference(x) > 0, x), lambda x: number(difference(x) >= 0, x), **inputs
+    )
+
+
+def fifth(x):
+    return number(ns(x).arange(x.shape[0]) == 4, x)
+
+
+# What is compared is zero at every point from some size on, or at one size, and not at small ones.
+ZERO_AT_LARGER_SIZES = {
+    "a rank": (lambda x: ns(x).linalg.det(x @ x.T), "n 2"),
+    "a rank that has a name": (lambda x: ns(x).linalg.det(x @ x.T), "n m"),
+    "a count": (lambda x: x * (ns(x).sum(ns(x).ones_like(x)) - 7), "n"),
+    "a trace": (lambda x: x * (ns(x).linalg.trace(ns(x).eye(x.shape[0])) - 7), "n"),
+    "a position": (lambda x: x * (1 - ns(x).sum(fifth(x))), "n"),
+    "a product": (lambda x: ns(x).prod(x * (1 - fifth(x))), "n"),
+}
+
+
+@pytest.mark.parametrize("name", ZERO_AT_LARGER_SIZES)
+def test_comparisons_are_looked_at_beyond_small_sizes(name):
+    difference, shape = ZERO_AT_LARGER_SIZES[name]
+    found = same_step(difference, x=reals(shape))
+    assert found.label == "none"
+    assert "kink" in found.finding
+
+
+def test_a_determinant_may_be_compared():
+    found = same_step(lambda x: ns(x).linalg.det(x), x=reals("n n"))
+    assert found.label == "all_shapes_derivation"
+
+
+def test_a_formula_without_small_sizes_is_looked_at_where_it_has_values():
+    def of_rank_one(A):
+        return A[:, :1] * A[:1, :] + 0 * A[4, 4]
+
+    found = equal(
+        lambda A: ns(A).linalg.solve(of_rank_one(A), of_rank_one(A)),
+        lambda A: ns(A).eye(A.shape[0]),
+        A=reals("n n"),
+    )
+    assert found.label == "none"
+    assert "no point was found" in found.finding
+    assert equal(lambda x: x[9] + x, lambda x: x - x[9], x=reals("n")).label == "refuted"
+    assert equal(lambda x: x[9] + x, lambda x: x + x[9], x=reals("n")).label.startswith("all_")
+
+
+LONG = {
+    "a literal": (lambda x: x * 2**20_000, lambda x: x * 4**10_000),
+    "a table": (lambda x: x * ns(x).asarray([10**5000]), lambda x: x * ns(x).asarray([10**5000])),
+    "a fraction": (lambda x: x * Fraction(1, 10**5000), lambda x: x / 10**5000),
+    "a power of two": (lambda x: (0 * x + 2) ** 10**9 / 2, lambda x: (0 * x + 2) ** (10**9 - 1)),
+    "a square root of two": (
+        lambda x: ns(x).sqrt(0 * x + 2) ** 10**9 / 2,
+        lambda x: ns(x).sqrt(0 * x + 2) ** (10**9 - 2),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_numbers_of_many_digits_are_no_crash(name):
+    left, right = LONG[name]
+    assert equal(left, right, x=reals("n")).label in ("none", "all_shapes_randomised")
+
+
+def test_a_difference_that_no_decimal_holds_is_no_crash():
+    def squares(x):
+        for _ in range(60):
+            x = x * x + 1
+        return x
+
+    assert equal(squares, lambda x: x, x=reals("n", 1, 2)).label in ("none", "refuted")
+
+
+def test_whole_numbers_beyond_floats_are_themselves():
+    found = equal(lambda x: x * 10**400, lambda x: 10**400 * x, x=reals("n"))
+    assert found.label.startswith("all_shapes")
+    assert found.hypotheses == ()

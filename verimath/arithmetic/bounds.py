@@ -314,7 +314,7 @@ _FUNCTION_CARRIES: dict[str, Callable[[Operand], Array]] = {
     "exp": lambda x: _exp_carries(x),
     "log": lambda x: np.where(x.least > 0, x.bound / x.least, np.inf),
     "sqrt": lambda x: np.where(
-        x.bound == 0, 0.0, np.where(x.least > 0, x.bound / np.sqrt(x.least), np.inf)
+        x.bound == 0, 0.0, np.where(x.least > 0, 0.5 * x.bound / np.sqrt(x.least), np.inf)
     ),
     "sin": lambda x: x.bound,
     "cos": lambda x: x.bound,

@@ -23,25 +23,36 @@ from verimath.formula.graph import Node
 from verimath.shapes import Binding
 
 _LARGEST_GROWTH = 2.0
+_PANEL = 32
 
 
 def growth(a: Array) -> tuple[Array, Array, Array]:
-    """W, the largest partial product of pivots, the sum of their |log|; a of shape (..., n, n)."""
+    """W, the largest partial product of pivots, the sum of their |log|; a of shape (..., n, n).
+
+    Elimination in panels of columns (Golub and Van Loan, section 3.2.11): what is right of a panel
+    is updated once, by a matrix product.
+    """
     lu, n = np.array(a), a.shape[-1]
     lower = np.zeros_like(lu)
     pivots, logarithms = np.ones(lu.shape[:-2]), np.zeros(lu.shape[:-2])
-    for k in range(n):
-        best = np.argmax(np.abs(lu[..., k:, k]), axis=-1)[..., None, None] + k
-        for rows in (lu, lower):
-            chosen = np.take_along_axis(rows, best, axis=-2)
-            np.put_along_axis(rows, best, rows[..., k : k + 1, :].copy(), axis=-2)
-            rows[..., k : k + 1, :] = chosen
-        pivot = lu[..., k, k]
-        pivots = pivots * np.maximum(np.abs(pivot), 1.0)
-        logarithms = logarithms + np.abs(np.log(np.abs(pivot)))
-        factors = lu[..., k + 1 :, k] / np.where(pivot == 0, 1.0, pivot)[..., None]
-        lower[..., k + 1 :, k], lower[..., k, k] = factors, 1.0
-        lu[..., k + 1 :, :] -= factors[..., None] * lu[..., k : k + 1, :]
+    for start in range(0, n, _PANEL):
+        stop = min(start + _PANEL, n)
+        for k in range(start, stop):
+            best = np.argmax(np.abs(lu[..., k:, k]), axis=-1)[..., None, None] + k
+            for rows in (lu, lower):
+                chosen = np.take_along_axis(rows, best, axis=-2)
+                np.put_along_axis(rows, best, rows[..., k : k + 1, :].copy(), axis=-2)
+                rows[..., k : k + 1, :] = chosen
+            pivot = lu[..., k, k]
+            pivots = pivots * np.maximum(np.abs(pivot), 1.0)
+            logarithms = logarithms + np.abs(np.log(np.abs(pivot)))
+            factors = lu[..., k + 1 :, k] / np.where(pivot == 0, 1.0, pivot)[..., None]
+            lower[..., k + 1 :, k], lower[..., k, k] = factors, 1.0
+            lu[..., k + 1 :, k:stop] -= factors[..., None] * lu[..., k : k + 1, k:stop]
+        if stop < n:
+            panel, right = slice(start, stop), slice(stop, n)
+            lu[..., panel, right] = np.linalg.solve(lower[..., panel, panel], lu[..., panel, right])
+            lu[..., right, right] -= lower[..., right, panel] @ lu[..., panel, right]
     product = np.abs(lower) @ np.abs(np.triu(lu))
     column = np.max(product, axis=-2, keepdims=True, initial=0.0)
     return _LARGEST_GROWTH * np.broadcast_to(column, a.shape), pivots, logarithms

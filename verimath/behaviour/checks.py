@@ -22,6 +22,7 @@ from verimath.behaviour.script import script
 from verimath.claim import AtMost, Claim, Converges, Derivative, Equal, Gradient
 from verimath.examples import Batch, Example, batch_of
 from verimath.judge import Judgement, judge, judge_bound
+from verimath.pairs import joined
 from verimath.prepare import Prepared, Want, wanted_by
 from verimath.routes import Cell, Way
 from verimath.shrink import shrink
@@ -135,7 +136,7 @@ class Behaviour:
     def inputs_of(self, example: Example) -> dict[str, NDArray[Any]]:
         """The inputs that the code is given at an example."""
         inputs = batch_of(example).cast(self._claim.domain, self._cell.dtype)
-        return {name: np.asarray(values[0]) for name, values in inputs.items()}
+        return joined({name: np.asarray(values[0]) for name, values in inputs.items()})
 
     def script(self, fault: Fault, title: str) -> str:
         """A script that shows the fault again."""
@@ -147,6 +148,7 @@ class Behaviour:
             wrt=self._wrt,
             inputs=[self.inputs_of(example) for example in fault.examples],
             wants=[[(w.value[0], w.envelope[0]) for w in want] for want in wants],
+            pairs=self._prepared(fault.examples[0]).pairs(value=self._cell.way.kind == "value"),
         )
 
     def _bench_of(self, cell: Cell) -> Bench:
@@ -195,7 +197,8 @@ class Behaviour:
         want = self._want(example)
         if isinstance(statement, AtMost):
             return judge_bound([results], want, bound=statement.bound, dtype=dtype, power=False)
-        return judge([results], want, dtype=dtype, power=False)
+        pairs = self._prepared(example).pairs(value=self._cell.way.kind == "value")
+        return judge([results], want, dtype=dtype, power=False, pairs=pairs)
 
     def _want(self, example: Example) -> tuple[Want, ...]:
         if example not in self._wants:

@@ -221,6 +221,7 @@ def complaint(judgement: Judgement) -> str:
         return judgement.reason or judgement.status.value
     where = f" at {list(finding.index)}" if finding.index else ""
     result = f"result {finding.output + 1}{where}" if finding.output else f"the result{where}"
+    result = f"the {finding.part}{where}" if finding.part else result
     error = f"with an error of at most {finding.allowed:.3g}"
     return f"{result} is {finding.got!r}; wanted {finding.want!r} {error}"
 

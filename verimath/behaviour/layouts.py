@@ -13,6 +13,7 @@ import numpy as np
 from verimath.behaviour.lab import Bench, Fault, Lab, Probe
 from verimath.domain import Domain, Input
 from verimath.examples import Example
+from verimath.pairs import grouped
 
 Arrange = Callable[[Any], Any]
 
@@ -118,10 +119,13 @@ def layouts(bench: Bench, domain: Domain, examples: Sequence[Example]) -> Iterat
     torch = bench.cell.backend.library == "torch"
     for example in examples:
         for phrase, arrange, axes in TORCH if torch else _NUMPY:
-            names = [name for name, x in example.inputs.items() if x.ndim >= axes and x.size]
+            inputs = example.inputs
+            names = [name for name, x in inputs.items() if x.ndim >= axes and x.size]
+            names = list(grouped(names))
             yield _look(bench, phrase, arrange, axes, names, example)
         if bench.cell.way.kind != "forward":  # a dual tensor may not overlap itself
             repeated, names = _repeated(domain, example)
+            names = list(grouped(names))
             right = names and not bench.trial(repeated).bad
             if right:
                 expand = torch_expanded if torch else numpy_expanded

@@ -183,7 +183,7 @@ def modes(
     match bench.cell.way.kind:
         case "reverse":
             yield from _reverse(bench, prepared, example, pairs)
-        case "forward" if bench.cell.dtype == "float64":
+        case "forward" if bench.cell.dtype == "float64" and not prepared.is_complex:
             situation = "along a direction that changes several elements, the derivative is"
             extra = slope(prepared, bench.inputs_of(example), example.sizes)
             yield bench.look("forward_mode", situation, mixed_direction, example, extra=extra)
@@ -213,7 +213,9 @@ def _reverse(
         for pair in pairs:
             situation = "a backward after another forward mixes up the two"
             yield bench.look("stateful", situation, interleaved, *pair)
-    if bench.cell.dtype == "float64" and not any(bench.cell.way.parts):
+    if prepared.is_complex:
+        bench.notes["second derivatives in complex inputs are not looked at"] = None
+    elif bench.cell.dtype == "float64" and not any(bench.cell.way.parts):
         extra = curvature(prepared, bench.inputs_of(example), example.sizes)
         situation = "a derivative of the gradient is"
         yield bench.look("second_derivative", situation, second_derivative, example, extra=extra)

@@ -17,6 +17,7 @@ from verimath.reproduce import (
     code_under_test,
     head,
     inputs_text,
+    part_lines,
     put_lines,
     rest_lines,
     wants_text,
@@ -63,7 +64,7 @@ class Lab:
         return function(*arguments, **options)
 
     def compare(self, results, k=0):
-        if len(results) != len(self.wanted[k]):
+{parts}        if len(results) != len(self.wanted[k]):
             return f"{{len(results)}} array(s) came back; wanted {{len(self.wanted[k])}}"
         for result, (want, allowed) in zip(results, self.wanted[k]):
             if not isinstance(result, {kinds}):
@@ -98,6 +99,7 @@ def script(
     wrt: Sequence[str],
     inputs: Sequence[Mapping[str, NDArray[Any]]],
     wants: Sequence[Wants],
+    pairs: Sequence[bool] = (),
 ) -> str:
     """The text of a script that runs the fault's probe on these inputs, one per example of it."""
     torch = cell.backend.library == "torch"
@@ -111,12 +113,13 @@ def script(
         wants=wants_text(fault.extra.wants),
         put=textwrap.indent(put_lines(cell), "    "),
         imports="import torch\n\n" if torch else "",
-        call=textwrap.indent(call_lines(cell, wrt), "    "),
+        call=textwrap.indent(call_lines(cell, wrt, pairs=pairs), "    "),
         kinds="torch.Tensor" if torch else "(np.ndarray, np.generic)",
         fetch="result.detach().cpu().numpy()" if torch else "np.asarray(result)",
         dtype=cell.dtype,
         rest=textwrap.indent(rest_lines(cell, "self.wanted[k]"), "    "),
         situation=fault.situation,
+        parts=textwrap.indent(part_lines(cell, pairs), "    ").replace("got", "results"),
         function=function,
     )
     # In a function of its own, so that its names and those of the code under test can't meet.

@@ -15,5 +15,6 @@ FURTHER = (
     "convergence",
     "algebra",
     "depths",
+    "complex_numbers",
 )
 CHAPTERS = LECTURE + FURTHER

@@ -15,8 +15,11 @@ from verimath.errors import NotExpressibleError
 from verimath.formula import operations as op
 from verimath.formula.derive import inlined
 from verimath.formula.graph import Node, topological
+from verimath.formula.literals import Constant
 from verimath.formula.signs import Sign, sign_of
 
+# Bits of a number that is computed with: fewer digits than Python writes (4300).
+LONGEST = 12_000
 _MINUS_ONE = Fraction(-1)
 _HALF = Fraction(1, 2)
 # Scalar functions that stay: nothing simpler says the same.
@@ -37,7 +40,7 @@ def lowered(
     apart, and what undoes itself cancels (exp(log y), sqrt(y^2)). A step H(d) is 1 where d > 0 and
     0 where d < 0: "subgradient" nodes with parameter "step" and one operand. Comparisons of real
     numbers are steps, too. With `ties`, a == b of real numbers is "tie" of a - b, 1 at zero and 0
-    elsewhere. Raises NotExpressibleError for it otherwise.
+    elsewhere. Raises NotExpressibleError for it otherwise, and for literals beyond `LONGEST` bits.
     """
     return _Core(frozenset(positive), ties).all(outputs)
 
@@ -54,9 +57,12 @@ def partly_defined(outputs: Sequence[Node], *, positive: Iterable[str] = ()) -> 
 
 
 def _has_domain(node: Node) -> bool:
-    """Whether a node is a quotient, a negative power, an inverse function or one of a matrix."""
+    """Whether a node is a quotient, a negative power, an inverse function, or has an index.
+
+    Or is a function of a matrix.
+    """
     match node.operation:
-        case "divide" | "solve" | "cholesky":
+        case "divide" | "solve" | "cholesky" | "gather" | "scatter":
             return True
         case "power":
             return node.parameter < 0 and node.parameter.denominator == 1
@@ -186,6 +192,11 @@ class _Core:
         return self.add(self.multiply(self.number(2, a), self.step(a)), self.number(_MINUS_ONE, a))
 
 
+def _literal(core: _Core, node: Node, below: list[Node]) -> Node:
+    refuse_long(node.parameter)
+    return core.same(node, below)
+
+
 def _composite(core: _Core, node: Node, below: list[Node]) -> Node:
     definition = inlined(node)
     return core.all((definition,))[0]
@@ -254,6 +265,20 @@ def multiple(x: Node) -> tuple[Fraction, Node]:
         if left and x.operation == "multiply":
             return left, b
     return Fraction(1), x
+
+
+def is_long(value: Fraction) -> bool:
+    """Whether a number has more digits than anyone computes with."""
+    return max(value.numerator.bit_length(), value.denominator.bit_length()) > LONGEST
+
+
+def refuse_long(cells: object) -> None:
+    """Raise NotExpressibleError for a literal, or a table with one, that is too long."""
+    if isinstance(cells, tuple):
+        for cell in cells:
+            refuse_long(cell)
+    elif isinstance(cells, Constant) and (is_long(cells.factor) or is_long(cells.radicand)):
+        raise NotExpressibleError(f"a literal of more than {LONGEST} bits")
 
 
 def rational(node: Node) -> Fraction | None:
@@ -435,6 +460,8 @@ def _reshape(core: _Core, node: Node, below: list[Node]) -> Node:
 
 
 _RULES: dict[str, Callable[[_Core, Node, list[Node]], Node]] = {
+    "constant": _literal,
+    "table": _literal,
     "composite": _composite,
     "power": _power,
     "function": _function,

@@ -53,12 +53,16 @@ class Node:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Formula:
-    """Outputs over named inputs; `names` gives intermediate nodes the names of their variables."""
+    """Outputs over named inputs; `names` gives intermediate nodes the names of their variables.
+
+    `pairs` says which results are complex, each of two outputs; without it all are real.
+    """
 
     name: str
     inputs: dict[str, Node]
     outputs: tuple[Node, ...]
     names: dict[Node, str]
+    pairs: tuple[bool, ...] = ()
 
     def nodes(self) -> list[Node]:
         """Every node the outputs depend on, inputs of a node before the node."""

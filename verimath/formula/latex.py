@@ -9,7 +9,7 @@ printed by name, so a step reads in the formula's own words.
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from keyword import iskeyword
@@ -28,6 +28,7 @@ from verimath.formula import operations as op
 from verimath.formula.derive import LocalStep
 from verimath.formula.graph import Formula, Node, Subscripts
 from verimath.formula.literals import Constant
+from verimath.pairs import has_pairs, whole
 from verimath.shapes import ONE, Size, total_size
 
 # How tightly a piece of TeX holds together: a + b, a \odot b, a b, a^2 or f(a), a.
@@ -70,8 +71,16 @@ class _Tex:
         return self.text if self.binding >= binding else rf"\left({self.text}\right)"
 
 
+_PARTS = {".re": r"\Re", ".im": r"\Im"}
+# The parts of one number, put together again.
+_BOTH_PARTS = re.compile(r"\{\\Re\{((?:[^{}]|\{[^{}]*\})*)\}\} \+ i\\,\{\\Im\{\1\}\}")
+
+
 def symbol(name: str) -> str:
     r"""A variable name as TeX: w1 as w_{1}, y_hat as y_{\mathrm{hat}}, words upright."""
+    bare = name.rstrip("'")
+    if whole(bare) != bare:  # an intermediate z of a name that was taken is z'
+        return rf"{_PARTS[bare[-3:]]}{{{symbol(whole(bare) + name[len(bare) :])}}}"
     stem, _, axis = name.partition("[")
     if axis:
         return rf"{_upright(stem)}_{{{axis.rstrip(']')}}}"
@@ -112,12 +121,22 @@ def size_tex(size: Size) -> str:
 def formula_tex(formula: Formula, *, names: Mapping[Node, str] | None = None) -> str:
     """The formula's results in terms of its inputs (or of the named nodes in `names`)."""
     known = {node: name for name, node in formula.inputs.items()} if names is None else names
-    printed = [_render(output, known).text for output in formula.outputs]
+    rendered = iter([_render(output, known) for output in formula.outputs])
+    pairs = formula.pairs or (False,) * len(formula.outputs)
+    printed = [_pair_tex(rendered) if pair else next(rendered).text for pair in pairs]
     return (
         printed[0]
         if len(printed) == 1
         else rf"\left({',; '.join(printed)}\right)".replace(",;", r",\;")
     )
+
+
+def _pair_tex(parts: Iterator[_Tex]) -> str:
+    """A complex result by the next two parts."""
+    real, imaginary = next(parts), next(parts)
+    if real.text.startswith(r"\Re") and imaginary.text == r"\Im" + real.text[3:]:
+        return real.text[3:].strip()
+    return rf"{real.text} + i\,{imaginary.at_least(_PRODUCT)}"
 
 
 def statement_tex(statement: Statement, primal: Formula, claimed: Formula | None) -> str:
@@ -182,7 +201,8 @@ def step_tex(primal: Formula, step: LocalStep) -> str:
 def _named(name: str) -> _Tex:
     kind, of, inner = name.partition(" of ")
     if not of:
-        return _Tex(symbol(name))
+        is_part = has_pairs([name.rstrip("'")])
+        return _Tex(symbol(name), _SCRIPTED if is_part else _ATOM)
     if kind == "gradient":
         return _Tex(rf"\nabla {_named(inner).text}", _SCRIPTED)
     bar = "overline" if " " in inner else "bar"
@@ -324,6 +344,10 @@ def _subgradient_tex(node: Node, x: list[_Tex]) -> _Tex:
 
 def _composite_tex(node: Node, x: list[_Tex]) -> str:
     template = node.parameter.tex or rf"\operatorname{{{node.parameter.name}}}\left(#\right)"
+    if "#1" in template:  # each operand has a place of its own
+        for number, piece in enumerate(x, start=1):
+            template = template.replace(f"#{number}", f"{{{piece.text}}}")
+        return _BOTH_PARTS.sub(r"\1", template)
     return template.replace("#", r",\, ".join(piece.text for piece in x))
 
 

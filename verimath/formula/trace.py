@@ -11,6 +11,7 @@ from typing import Any
 
 from verimath.errors import FormulaError
 from verimath.formula import operations as op
+from verimath.formula.complex_array import apart, joined, named_parts
 from verimath.formula.dimension import Dimension
 from verimath.formula.graph import Formula, Kind, Node
 from verimath.formula.source import line_of
@@ -27,7 +28,8 @@ def trace(
 ) -> Formula:
     """Run `function` on traced inputs (passed by position) and return its graph.
 
-    `kinds` says which inputs are integers or booleans; the others are real.
+    `kinds` says which inputs are integers or booleans; the others are real. Inputs that are the
+    parts of a complex array (`verimath.pairs`) are passed as one.
 
     Raises FormulaError, with the line, for an operation it doesn't know, a branch on a size, or
     shapes that don't fit.
@@ -37,13 +39,15 @@ def trace(
         key: op.input_(key, shape, (kinds or {}).get(key, "real")) for key, shape in inputs.items()
     }
     try:
-        result, variables = _call_and_watch(function, [TracedArray(n) for n in nodes.values()])
+        result, variables = _call_and_watch(
+            function, joined({key: TracedArray(node) for key, node in nodes.items()})
+        )
     except FormulaError as error:
         raise FormulaError(f"formula `{label}`: {error}") from None
     except Exception as error:
         reason = f"{line_of(error)}{type(error).__name__}: {error}"
         raise FormulaError(f"formula `{label}`: {reason}") from error
-    results = result if isinstance(result, tuple) else (result,)
+    results, pairs = apart(result if isinstance(result, tuple) else (result,))
     wrong = [r for r in results if not isinstance(r, TracedArray)]
     if wrong or not results:
         what = "an empty tuple" if not wrong else f"a {type(wrong[0]).__name__}"
@@ -53,11 +57,12 @@ def trace(
     outputs = tuple(as_node(r) for r in results)
     names = {node: key for key, node in nodes.items()}
     for key, value in variables.items():
-        if isinstance(value, TracedArray):
-            _name(names, value.node, key)
+        for part, array in named_parts(key, value):
+            if isinstance(array, TracedArray):
+                _name(names, array.node, part)
     if len(outputs) == 1:
         _name(names, outputs[0], label if label.isidentifier() else "f")
-    return Formula(label, nodes, outputs, names)
+    return Formula(label, nodes, outputs, names, pairs if any(pairs) else ())
 
 
 def _name(names: dict[Node, str], node: Node, name: str) -> None:
@@ -69,7 +74,7 @@ def _name(names: dict[Node, str], node: Node, name: str) -> None:
 
 
 def _call_and_watch(
-    function: Callable[..., Any], arguments: list[TracedArray]
+    function: Callable[..., Any], arguments: list[Any]
 ) -> tuple[Any, dict[str, Any]]:
     """Call, and note the local variables that the function had when it returned."""
     code = getattr(function, "__code__", None)

@@ -11,6 +11,7 @@ from fractions import Fraction
 from math import floor
 
 from verimath.errors import NotExpressibleError
+from verimath.formula.core import LONGEST, is_long
 from verimath.proof.canonical import arranged, named, orders_of
 from verimath.proof.rewriting import Rule, find
 from verimath.proof.terms import (
@@ -77,7 +78,7 @@ class Algebra:
             for monomial, coefficient in self._simplified(term, todo):
                 found = total.get(monomial, 0) + coefficient
                 if found:
-                    total[monomial] = found
+                    total[monomial] = short(found)
                 else:
                     del total[monomial]
                     self.use("like terms cancel")
@@ -187,7 +188,7 @@ class Algebra:
         for name, exponent in sorted(powers.items()):
             left = exponent
             if name[1:].isdigit():  # an integer: its whole powers belong to the coefficient
-                coefficient *= Fraction(int(name[1:])) ** floor(exponent)
+                coefficient *= raised_number(Fraction(int(name[1:])), floor(exponent))
                 left = exponent - floor(exponent)
             if left:
                 kept.append((name, whole(left)))
@@ -407,6 +408,27 @@ class Algebra:
             for m, c in replaced.items():
                 todo = _added(todo, m, c * coefficient)
         return done
+
+
+def short(value: Fraction) -> Fraction:
+    """The number itself.
+
+    Raises NotExpressibleError if it is too long to be computed with.
+    """
+    if is_long(value):
+        raise NotExpressibleError(f"a number of more than {LONGEST} bits")
+    return value
+
+
+def raised_number(base: Fraction, exponent: int) -> Fraction:
+    """A number to a whole exponent.
+
+    Raises NotExpressibleError, before it is computed, if it would be too long.
+    """
+    longest = max(base.numerator.bit_length(), base.denominator.bit_length())
+    if (longest - 1) * abs(exponent) > LONGEST:
+        raise NotExpressibleError(f"a number of more than {LONGEST} bits")
+    return base**exponent
 
 
 def _added(total: Expression, monomial: Monomial, coefficient: Fraction) -> Expression:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
 from verimath.errors import NotExpressibleError
+from verimath.formula.core import refuse_long
 from verimath.formula.derive import inlined
 from verimath.formula.graph import Node, Subscripts, topological
 from verimath.formula.literals import Constant
@@ -126,6 +127,7 @@ def _raised(reader: Reader, x: Expression, exponent: int) -> Expression:
 
 
 def _constant(reader: Reader, node: Node, x: list[Expression]) -> Expression:
+    refuse_long(node.parameter)
     constant: Constant = node.parameter
     if constant.is_rational or not constant.factor:
         return number(constant.factor)
@@ -150,6 +152,7 @@ def _size_of(reader: Reader, size: Size) -> Expression:
 
 
 def _table(reader: Reader, node: Node, x: list[Expression]) -> Expression:
+    refuse_long(node.parameter)
     axes = _axes(node.shape)
     cells = _cells_text(node.parameter)
     head = reader.algebra.intern(

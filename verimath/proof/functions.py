@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from verimath.errors import NotExpressibleError
-from verimath.proof.algebra import Algebra
+from verimath.proof.algebra import Algebra, raised_number
 from verimath.proof.rewriting import Rule, oriented, scaled
 from verimath.proof.terms import (
     UNIT,
@@ -132,7 +132,7 @@ class Functions:
         factors = [f._replace(exponent=f.exponent * exponent) for f in content.factors]
         powers = {name: e * exponent for name, e in content.powers.items()}
         if isinstance(exponent, int):
-            return Raw(content.coefficient**exponent, powers, factors, {})
+            return Raw(raised_number(content.coefficient, exponent), powers, factors, {})
         return Raw(Fraction(1), _sums(powers, _primes(content.coefficient, exponent)), factors, {})
 
     def _head(self, kind: str, name: str, expression: Expression) -> tuple[Head, Indices]:

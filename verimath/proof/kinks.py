@@ -53,12 +53,15 @@ def wide_kink(identity: Identity, bindings: Sequence[Binding], *, seed: int = 0)
         return f"a comparison depends on {len(steps)} others; at most {_MOST_STEPS} are tried"
     smooth, names = _without(differences, steps)
     source = random.Random(seed)  # noqa: S311  no secret
-    looked_at = [(smooth, binding) for binding in bindings if differences]
-    # What has a size in it may be zero at that one size: x (n - 4).
+    looked_at = [(smooth, binding, True) for binding in bindings if differences]
+    # What has a size in it may be zero at that one size, x (n - 4), and so may sums of equal terms;
+    # determinants are zero from some size on, where the rank stays.
     sized = [node for node in smooth if _has_size(node)]
-    looked_at += [(sized, binding) for binding in _larger(identity) if sized]
-    for nodes, binding in looked_at:
-        reason = _kink_at(identity, nodes, names, binding, source)
+    others = [node for node in smooth if node not in sized]
+    for binding in _larger(identity) if differences else ():
+        looked_at += [(sized, binding, True), (others, binding, False)]
+    for nodes, binding, strictly in looked_at:
+        reason = _kink_at(identity, nodes, names, binding, source, strictly) if nodes else None
         if reason is not None:
             return reason
     return None
@@ -70,13 +73,17 @@ def _kink_at(
     names: Mapping[str, Node],
     binding: Binding,
     source: random.Random,
+    strictly: bool,
 ) -> str | None:
-    """Why nodes can't be compared with zero at some sizes; `names` stand for steps in them."""
+    """Why nodes can't be compared with zero at some sizes; `names` stand for steps in them.
+
+    Unless it is asked `strictly`, they can where nobody knows.
+    """
     defined: set[Node] = set()
     try:
         several = list(_discrete(identity, nodes, binding, source))
     except _TooManyError as error:
-        return str(error)
+        return str(error) if strictly else None
     for labels in several:
         for choice in _choices(names, binding, source):
             for node in nodes:
@@ -84,7 +91,7 @@ def _kink_at(
                 if tied:
                     return "a comparison is between equal numbers at more points than a kink has"
                 defined |= set() if tied is None else {node}
-    if several and len(defined) < len(nodes):
+    if strictly and several and len(defined) < len(nodes):
         return "no point was found at which what is compared has a value"
     return None
 

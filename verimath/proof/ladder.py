@@ -9,6 +9,7 @@
 Symbols at small shapes (`verimath.proof.explicit`) and examples are looked at elsewhere.
 """
 
+import itertools
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -18,6 +19,7 @@ from typing import Any
 from verimath.arithmetic.exact import UndecidedError
 from verimath.claim import AtMost, Derivative, Equal
 from verimath.convergence import Iteration
+from verimath.domain import Input
 from verimath.errors import NotExpressibleError
 from verimath.formula.core import lowered, partly_defined
 from verimath.formula.graph import Formula, Node, topological
@@ -28,17 +30,22 @@ from verimath.proof import certify
 from verimath.proof.certify import Derived
 from verimath.proof.excess import Excess, beyond, exceed
 from verimath.proof.identity import Identity, Known, at_sizes, for_all_sizes
+from verimath.proof.indices import is_inside
 from verimath.proof.kinks import wide_kink
 from verimath.proof.normal_form import Derived as Derivation
 from verimath.proof.normal_form import normalise
 from verimath.proof.points import Point, given_numbers, rational_number
 from verimath.proof.readings import readings
-from verimath.proof.refute import Witness, refute
+from verimath.proof.refute import Witness, is_defined, refute, with_lost
 from verimath.proof.sizes import Bounds
 from verimath.proof.states import Supposed, supposed_of_states
 from verimath.report.certificate import InductionCertificate
 from verimath.report.record import Proof, ProofLabel
 from verimath.shapes import Binding
+
+# Sizes at which a formula is looked at if it has no smaller ones: of each dimension, of all.
+_LARGEST_START, _LARGEST_ALIKE = 8, 24
+_STARTS = 4096  # choices
 
 # From the weakest to the strongest; a claim is proved as far as it is at the weakest of its ranks.
 STRENGTH: tuple[ProofLabel, ...] = (
@@ -88,7 +95,19 @@ def small_bindings(prepared: Prepared) -> list[Binding]:
         dict.fromkeys(names, 1),
     ]
     distinct = [b for i, b in enumerate(tried) if b not in tried[:i]]
-    return [b for b in distinct if prepared.allows(b)]
+    allowed = [b for b in distinct if prepared.allows(b)]
+    return allowed or _first_binding(prepared, names)
+
+
+def _first_binding(prepared: Prepared, names: Sequence[str]) -> list[Binding]:
+    """The smallest sizes that a formula has, where these are larger ones: x[4]."""
+    if not names:
+        return []
+    ranges = itertools.product(range(1, _LARGEST_START + 1), repeat=len(names))
+    choices = sorted(itertools.islice(ranges, _STARTS), key=lambda sizes: (sum(sizes), max(sizes)))
+    alike = [(size,) * len(names) for size in range(_LARGEST_START + 1, _LARGEST_ALIKE + 1)]
+    bindings = (dict(zip(names, sizes, strict=True)) for sizes in (*choices, *alike))
+    return list(itertools.islice(filter(prepared.allows, bindings), 1))
 
 
 def climb(prepared: Prepared, bindings: Sequence[Binding], *, seed: int = 0) -> Proof:
@@ -145,9 +164,12 @@ def _bounded(prepared: Prepared, seed: int) -> Proof:
     given = all(spec.values is not None for spec in inputs.values())
     try:
         bound = Constant(rational_number(float(statement.bound)))
-        nodes = lowered(prepared.reference.outputs)
+        nodes, lost = with_lost(identity, identity.left)
         if given:
             point = {name: given_numbers(spec) for name, spec in inputs.items()}
+            if not is_defined(lost, point, {}):
+                finding = "undecided: something in the formula has no value at these numbers"
+                return Proof(label="none", finding=finding)
             found = beyond(nodes, bound, point, {})
         else:
             found = exceed(identity, bound, seed=seed)
@@ -231,7 +253,7 @@ def _climb(
         here = at_sizes(identity, bindings, seed=seed)
     if not here.equal:
         # What a field can't say (some law of logarithms, huge sizes) is looked at in balls.
-        witness = refute(identity, seed=seed, also=everywhere.where)
+        witness = refute(identity, seed=seed, also=everywhere.where or here.where)
         if witness is not None:
             return _refuted(identity, witness, derived)
     kink = wide_kink(identity, bindings, seed=seed)
@@ -390,12 +412,14 @@ def conditions(identity: Identity, pairs: Sequence[tuple[Node, Node]]) -> tuple[
     nodes += [node for node in steps if node.operation == "subgradient"]
     written = (*identity.primal, *identity.left, *identity.right)
     nodes += partly_defined(written, positive=identity.positive)
-    found = dict.fromkeys(_condition(node) for node in nodes)
+    found = dict.fromkeys(_condition(node, identity.inputs) for node in nodes)
     return tuple(text for text in found if text)
 
 
-def _condition(node: Node) -> str | None:
+def _condition(node: Node, inputs: Mapping[str, Input]) -> str | None:
     match node.operation:
+        case "gather" | "scatter":
+            return None if is_inside(node, inputs) else "indices within their axes"
         case "subgradient":
             return "off the kinks"
         case "solve":

@@ -1,8 +1,14 @@
 """What the literals of a claim are taken to stand for."""
 
+from fractions import Fraction
+
+from verimath.domain import Input
+from verimath.formula.core import is_long
 from verimath.formula.graph import Node, topological
-from verimath.formula.literals import Constant
+from verimath.formula.literals import Constant, read_literal
 from verimath.prepare import Prepared
+
+_LARGEST = 1 << 1023
 
 
 def readings(prepared: Prepared) -> list[str]:
@@ -14,17 +20,42 @@ def readings(prepared: Prepared) -> list[str]:
     for name, spec in prepared.claim.domain.inputs.items():
         if spec.allow_nan or spec.allow_infinity:
             found[f"{name} is finite"] = None
+        found.update(dict.fromkeys(_of_given(name, spec)))
     # Exponents of a derivative are made from those of the formula.
     written = prepared.primal if prepared.claimed is None else prepared.claimed
     for node in topological((*prepared.primal.outputs, *written.outputs)):
-        if node.operation == "power" and float(node.parameter) != node.parameter:
+        whole = node.operation != "power" or node.parameter.denominator == 1
+        if not whole and not is_long(node.parameter) and float(node.parameter) != node.parameter:
             found[f"the exponent {float(node.parameter)!r} stands for {node.parameter}"] = None
     for formula in prepared.orders:
         for node in topological(formula.outputs):
             for constant in _literals(node):
-                if float(constant).as_integer_ratio() != constant.factor.as_integer_ratio():
-                    found[f"the literal {float(constant)!r} stands for {constant}"] = None
+                text = _reading(constant)
+                if text is not None:
+                    found[text] = None
     return list(found)
+
+
+def _reading(constant: Constant) -> str | None:
+    if is_long(constant.factor) or abs(constant.factor) > _LARGEST:
+        return None  # a whole number or a fraction: no float is as long
+    if constant.is_rational and constant.unit != "1":
+        return f"a literal within two ulp of {constant} stands for {constant}"
+    if float(constant).as_integer_ratio() == constant.factor.as_integer_ratio():
+        return None
+    return f"the literal {float(constant)!r} stands for {constant}"
+
+
+def _of_given(name: str, spec: Input) -> list[str]:
+    """Readings of given numbers that aren't the decimals themselves."""
+    if spec.values is None:
+        return []
+    read = [(repr(value), read_literal(value)) for value in map(float, spec.values.flat)]
+    return [
+        f"the number {text} of {name} stands for {constant}"
+        for text, constant in read
+        if not constant.is_rational or constant.factor != Fraction(text)
+    ]
 
 
 def _literals(node: Node) -> list[Constant]:

@@ -5,7 +5,7 @@ The two sides are enclosed in balls; a difference whose ball doesn't contain zer
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, ROUND_FLOOR, Context, Decimal, Overflow
 from typing import Any
 
 import numpy as np
@@ -146,8 +146,14 @@ def _shown(ball: Any) -> str:
 
 
 def _ends(gap: Any) -> tuple[str, str]:
-    """Decimal numbers around a ball, rounded away from it."""
-    return _decimal(gap.lower(), ROUND_FLOOR), _decimal(gap.upper(), ROUND_CEILING)
+    """Decimal numbers around a ball, rounded away from it.
+
+    Raises UndecidedError for what has no decimal, however large an exponent is.
+    """
+    try:
+        return _decimal(gap.lower(), ROUND_FLOOR), _decimal(gap.upper(), ROUND_CEILING)
+    except Overflow:
+        raise UndecidedError("a difference that is too large to be written down") from None
 
 
 def _decimal(end: Any, rounding: str) -> str:

@@ -18,18 +18,32 @@ from typing import Any
 import flint
 import numpy as np
 
-from verimath.rechecking.differentiated import check_differentiated, points, where
+from verimath.rechecking.differentiated import (
+    FAR_SIZES,
+    check_differentiated,
+    constants_of,
+    far_points,
+    points,
+    where,
+)
 from verimath.rechecking.evaluate import Plain, evaluate
 from verimath.rechecking.graph import Node, Shape, read_graph
 from verimath.rechecking.limits import OPERATIONS, Budget, RefusedError
 from verimath.rechecking.order import Counting, NoBoundError, highest_power, places
-from verimath.rechecking.polynomials import alone, polynomial
-from verimath.rechecking.reals import NotRationalError, OutsideError, Reals, Residues, contains_zero
+from verimath.rechecking.polynomials import alone, degree, names, polynomial
+from verimath.rechecking.reals import (
+    NotRationalError,
+    OutsideError,
+    Reals,
+    Residues,
+    contains_zero,
+)
 from verimath.rechecking.sizing import (
     Binding,
     check_pairs,
     choices_of_labels,
     kinds_of,
+    refuse_compared_integers,
     seed_of,
     sizes_in,
 )
@@ -47,19 +61,21 @@ from verimath.rechecking.terms import (
     read_terms,
 )
 from verimath.rechecking.unknowns import field_prime
-from verimath.report.certificate import DerivationCertificate
+from verimath.report.certificate import DerivationCertificate, InputRecord
 
 FORMAT = "verimath derivation 1"
 _FIRST = "left side minus right side"
 _BITS = 320
 _HIGHEST = 5  # sizes that are looked at where the lemma says nothing
-_LARGEST = 16  # size
+_LARGEST = 24  # size
 _GRID = 400  # choices of sizes
 _OPERATIONS = 4 * OPERATIONS
 _STARTS, _STARTS_TRIED = 3, 8  # first sizes at which everything is defined
 _AT_ONE_SHAPE = 3  # points
 _LABELS = 64  # choices of labels and masks at the same sizes
+_ALL_LABELS = 4096  # at the first sizes, where all are looked at
 _DEPTH = 400  # steps of one output
+_MOST = Fraction(1000)  # of an order
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +121,7 @@ def check_derivation(part: DerivationCertificate) -> str:
     """
     nodes = read_graph(part.graph, part.inputs)
     check_pairs(part.pairs, nodes)
+    refuse_compared_integers(nodes, part.inputs)
     record = part.steps
     need(isinstance(record, dict), "the steps are no object")
     assert isinstance(record, dict)
@@ -246,12 +263,16 @@ def _check_values(
     seed = seed_of(part)
     random, kinds, budget = Random(seed), kinds_of(nodes), Budget(_OPERATIONS)
     seen: list[Binding] = []
+    coefficients = (term.coefficient for entry in definitions.values() for term in entry.terms)
+    constants = constants_of(nodes, coefficients)
     numbers: Plain = Residues(field_prime(Random(seed)))
 
     def look(binding: Binding) -> bool:
         """Whether there are points in the domain at these sizes, where all is as it should be."""
         count, choice = choices_of_labels(part.inputs, kinds, binding)
-        few = count <= _LABELS
+        if not seen and count > _ALL_LABELS:
+            raise RefusedError(f"not confirmed: {count} choices of labels; at most {_ALL_LABELS}")
+        few = count <= _LABELS or not seen
         chosen = range(count) if few else [random.randrange(count) for _ in range(_LABELS)]
         return all(look_at(binding, choice(number)) for number in chosen)
 
@@ -269,8 +290,20 @@ def _check_values(
                 continue
             if binding not in seen:
                 seen.append(binding)
+                if isinstance(numbers, Reals) and len(seen) <= FAR_SIZES:
+                    look_far(binding, labels)
             return True
         return False
+
+    def look_far(binding: Binding, labels: Mapping[str, Sequence[int]]) -> None:
+        """On other sides of what roots are taken of, and of steps."""
+        more = Budget(_OPERATIONS)
+        for drawn in far_points(part.inputs, kinds, binding, random, structured, constants, labels):
+            try:
+                with flint.ctx.workprec(_BITS):
+                    _at(part, nodes, definitions, outputs, binding, drawn, more, Reals())
+            except (ZeroDivisionError, OutsideError):
+                continue
 
     dimensions = sorted(sizes_in(nodes, part.inputs))
     if not dimensions:
@@ -279,7 +312,7 @@ def _check_values(
     else:
         _everywhere(dimensions, part, nodes, definitions, outputs, look)
     if part.derivative is not None:
-        check_differentiated(part, part.derivative, nodes, seen, seed)
+        check_differentiated(part, part.derivative, nodes, seen, seed, everywhere=True)
 
 
 def _everywhere(
@@ -321,31 +354,29 @@ def _enough(
 ) -> int:
     """How many sizes the lemma takes for one dimension; a guess where it says nothing."""
     free = max(sum(alone(size) == name for size in output.shape) for output in outputs)
-    terms = [
-        term
+    found = [
+        _of_change(change, step.times, name, definitions)
         for output in outputs
         for step in output.steps
         for change in step.changes
-        if step.times is None
-        for term in (*change.after, change.before)
     ]
-    sides = [term for output in outputs for side in (output.left, output.right) for term in side]
-    orders = [_order(term, name, definitions) for term in (*terms, *sides)]
+    orders = [order for order in found if order is not None]
     try:
+        if len(orders) < len(found):
+            raise NoBoundError("the terms of a sum have different sums as denominators")
+        _refuse_labels(part.inputs, name)
         fixed = {other: _HIGHEST for other in sizes_in(nodes, part.inputs) if other != name}
         for output, pair in zip(outputs, part.pairs, strict=True):
             for side, place in zip((output.left, output.right), pair, strict=True):
-                graph = Counting(nodes, name, fixed, signs=False).order(
-                    place, place, apart=range(9)
-                )
-                orders.append(max([graph, *(_order(term, name, definitions) for term in side)]))
+                above, below = Counting(nodes, name, fixed, signs=False).above_and_below(place)
+                orders.append(_against(above, below, _parts(side, name, definitions)))
         if not any(_is_open(entry, name) for entry in definitions.values()):
-            return max(1, free) + max(orders, default=0)
+            return max(1, free) + ceil(max(orders, default=0))
     except NoBoundError:
         pass
     # A polynomial in the size itself, or a place that is compared, is zero up to some size.
-    found = max(highest_power(nodes, name), places(nodes), _places(definitions))
-    return max(_HIGHEST, 1 + found, max(1, free) + max(orders, default=0))
+    power = max(highest_power(nodes, name), places(nodes), _places(definitions))
+    return max(_HIGHEST, 1 + power, max(1, free) + ceil(max(orders, default=0)))
 
 
 def _is_open(entry: Definition, name: str) -> bool:
@@ -363,16 +394,79 @@ def _places(definitions: Definitions) -> int:
     return ceil(max(numbers, default=Fraction(0))) + 1
 
 
-def _order(term: Term, name: str, definitions: Definitions) -> int:
-    """No less than the order of a term with everything cleared that it is divided by."""
-    order = sum((alone(size) == name for _, size in term.sums), Fraction(0))
-    order += sum(abs(power) for size, power in term.sizes if size == name)
+# The order of a term's numerator, and of what it is divided by, by what that is.
+Parts = tuple[Fraction, Mapping[object, Fraction]]
+
+
+def _of_change(
+    change: Change, times: Times | None, name: str, definitions: Definitions
+) -> Fraction | None:
+    """The order of what a change says is nothing; None if the lemma says nothing."""
+    try:
+        if times is None:
+            return _parts((*change.after, change.before), name, definitions)[0]
+        before, by, after = (
+            _parts(terms, name, definitions)
+            for terms in ((change.before,), times.terms, change.after)
+        )
+    except NoBoundError:
+        return None
+    above = before[0] + by[0]
+    if times.axis is not None:  # a product of matrices sums over it
+        above += degree(times.free[-1], name)
+    below = sum(before[1].values()) + sum(by[1].values(), Fraction(0))
+    return _against(above, below, after)
+
+
+def _parts(terms: Sequence[Term], name: str, definitions: Definitions) -> Parts:
+    """No less than the order of a sum's numerator over its common denominator; and that one's."""
+    found = [_of_term(term, name, definitions) for term in terms]
+    below: dict[object, Fraction] = {}
+    for _, own in found:
+        for key, order in own.items():
+            below[key] = max(order, below.get(key, order))
+    common = sum(below.values(), Fraction(0))
+    above = max((order + common - sum(own.values()) for order, own in found), default=Fraction(0))
+    return above, below
+
+
+def _of_term(term: Term, name: str, definitions: Definitions) -> Parts:
+    above = sum((Fraction(degree(size, name)) for _, size in term.sums), Fraction(0))
+    below: dict[object, Fraction] = {}
+    for size, power in term.sizes:
+        if size == name:
+            above += max(power, Fraction(0))
+            below["size"] = max(-power, Fraction(0))
     for factor in term.factors:
         entry = definitions[factor.of]
-        if entry.kind == "sum" and entry.terms:
-            inner = max(_order(part, name, definitions) for part in entry.terms)
-            order += abs(factor.exponent) * inner
-    return int(min(order, 1000))
+        if entry.kind == "sum":
+            over, under = _parts(entry.terms, name, definitions)
+            down = sum(under.values(), Fraction(0))
+            if factor.exponent < 0:
+                over, down = down, over
+            each = abs(factor.exponent) * down
+            summed = [size for index, size in term.sums if index in factor.indices] if each else []
+            if any(name in names(size) for size in summed):
+                raise NoBoundError("the terms of a sum have different sums as denominators")
+            # One denominator for every place along other dimensions.
+            count = _HIGHEST ** len(summed)
+            above += abs(factor.exponent) * over + (count - 1) * each
+            key = (factor.of, factor.indices)
+            below[key] = below.get(key, Fraction(0)) + count * each
+    return min(above, _MOST), {key: min(order, _MOST) for key, order in below.items()}
+
+
+def _against(above: Fraction, below: Fraction, parts: Parts) -> Fraction:
+    """The order of a sum that is to be a node, whose orders are given."""
+    order, under = parts
+    return max(above + sum(under.values()), order + below)
+
+
+def _refuse_labels(inputs: Sequence[InputRecord], name: str) -> None:
+    """Raise NoBoundError for labels that are as many as a size says."""
+    for record in inputs:
+        if record.classes is not None and name in names(polynomial(record.classes)):
+            raise NoBoundError(f"labels of {record.name!r} are as many as it says")
 
 
 def _at(
@@ -386,9 +480,8 @@ def _at(
     numbers: Plain,
 ) -> None:
     """Everything at one point."""
-    drawn = {
-        name: numbers.lift(x) if isinstance(numbers, Residues) else x for name, x in drawn.items()
-    }
+    if isinstance(numbers, Residues):
+        drawn = {name: x if _are_whole(x) else numbers.lift(x) for name, x in drawn.items()}
     wanted = [place for pair in part.pairs for place in pair]
     values = evaluate(nodes, numbers, binding, drawn, budget, wanted)
     terms = Evaluation(definitions, numbers, binding, drawn, budget)
@@ -408,6 +501,11 @@ def _at(
                     before = _multiplied(before, times, step.times.axis)
                 if not _same(before, terms.terms(change.after, output.shape)):
                     raise RefusedError(message)
+
+
+def _are_whole(x: Any) -> bool:
+    """Whether an input is of labels or masks, which stay integers."""
+    return all(isinstance(item, int) for item in x.ravel())
 
 
 def _multiplier(terms: Evaluation, times: Times | None, message: str) -> Any:

@@ -1,6 +1,9 @@
 """What a part says in real numbers: pairs that agree there, too, and derivatives that are one."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fractions import Fraction
+from itertools import product
+from math import ceil, prod
 from random import Random
 from types import MappingProxyType
 from typing import Any
@@ -9,10 +12,18 @@ import flint
 
 from verimath.rechecking.derivative import check_derivative, check_form
 from verimath.rechecking.evaluate import evaluate, reachable, subtract
-from verimath.rechecking.graph import Node
-from verimath.rechecking.limits import OPERATIONS, Budget, RefusedError
+from verimath.rechecking.graph import Node, axes_of
+from verimath.rechecking.limits import OPERATIONS, SIZE, Budget, RefusedError
+from verimath.rechecking.order import Counting, NoBoundError, highest_power
 from verimath.rechecking.polynomials import polynomial
-from verimath.rechecking.reals import OutsideError, Reals, contains_zero, draw_inputs
+from verimath.rechecking.reals import (
+    OutsideError,
+    Reals,
+    contains_zero,
+    draw_inputs,
+    far,
+    is_free,
+)
 from verimath.rechecking.sizing import Binding, kinds_of
 from verimath.rechecking.structures import impose
 from verimath.report.certificate import (
@@ -24,6 +35,9 @@ from verimath.report.certificate import (
 
 _BITS = 256
 _ATTEMPTS = 24
+_HIGHEST = 5  # sizes that are looked at where the lemma says nothing
+_GRID = 1200  # choices of sizes
+_FAR, FAR_SIZES = 24, 2  # points far away, and at how many choices of sizes
 
 
 def where(binding: Mapping[str, int]) -> str:
@@ -49,6 +63,35 @@ def points(
         except ZeroDivisionError:
             continue
         yield drawn
+
+
+def far_points(
+    inputs: Sequence[InputRecord],
+    kinds: Mapping[str, str],
+    binding: Mapping[str, int],
+    random: Random,
+    structured: Mapping[str, str],
+    constants: Sequence[Fraction],
+    labels: Mapping[str, Sequence[int]] = MappingProxyType({}),
+) -> Iterator[dict[str, Any]]:
+    """Points on other sides of what roots are taken of, and of steps."""
+    free = {item.name: item.positive for item in inputs if is_free(item, kinds)}
+    for attempt in range(_FAR):
+        drawn = draw_inputs(inputs, kinds, binding, random, attempt, labels)
+        for name, positive in free.items():
+            drawn[name] = far(drawn[name], constants, positive, random)
+        try:
+            for name, structure in structured.items():
+                drawn[name] = impose(structure, drawn[name])
+        except ZeroDivisionError:
+            continue
+        yield drawn
+
+
+def constants_of(nodes: Sequence[Node], more: Iterable[Fraction] = ()) -> list[Fraction]:
+    """Numbers that decide where something changes its sign, and one."""
+    found = {node.parameter.factor for node in nodes if node.operation == "constant"}
+    return sorted({abs(number) for number in (*found, *more) if number} | {Fraction(1)})
 
 
 def check_numbers(
@@ -91,9 +134,12 @@ def check_differentiated(
     nodes: Sequence[Node],
     bindings: Sequence[Binding],
     seed: str,
+    *,
+    everywhere: bool,
 ) -> None:
     """The derivative's nodes are the derivative, and the pairs are about these nodes.
 
+    At the bindings, and if it is to be so `everywhere` at the sizes that the lemma takes for this.
     Raises RefusedError where not.
     """
     shapes = {
@@ -104,7 +150,8 @@ def check_differentiated(
         raise RefusedError("the pairs aren't those of the derivative")
     random, kinds, budget = Random(seed), kinds_of(nodes), Budget(2 * OPERATIONS)
     seen = 0
-    for binding in bindings:
+    further = _further(record, nodes, bindings) if everywhere else []
+    for binding in (*bindings, *further):
         for drawn in points(part.inputs, kinds, binding, random, {}):
             try:
                 with flint.ctx.workprec(_BITS):
@@ -115,12 +162,60 @@ def check_differentiated(
             break
     if not seen:
         raise RefusedError("not confirmed: no point for the derivative is in the domain")
+    for binding in bindings[:FAR_SIZES]:
+        more = Budget(2 * OPERATIONS)
+        for drawn in far_points(part.inputs, kinds, binding, random, {}, constants_of(nodes)):
+            try:
+                with flint.ctx.workprec(_BITS):
+                    check_derivative(record, nodes, binding, drawn, random, more)
+            except (ZeroDivisionError, OutsideError):
+                continue
     for (first, _), place in zip(part.pairs, record.nodes, strict=True):
         if not (
             _instance(nodes, first, place)
             or check_numbers(nodes, [(first, place)], part.inputs, bindings, seed)
         ):
             raise RefusedError(f"node {first} of the pair isn't node {place} of the derivative")
+
+
+def _further(
+    record: DerivativeRecord, nodes: Sequence[Node], bindings: Sequence[Binding]
+) -> list[Binding]:
+    """The sizes from the first ones on, as many as the lemma takes, that aren't known yet."""
+    names = sorted(set().union(*bindings)) if bindings else []
+    first = {name: min(binding[name] for binding in bindings) for name in names}
+    ranges: list[range] = []
+    for name in names:
+        count = max(_sizes_of(record, nodes, name, place) for place in record.nodes)
+        ranges.append(range(first[name], first[name] + count))
+    cells = prod(len(sizes) for sizes in ranges)
+    if cells > _GRID or any(sizes[-1] > SIZE for sizes in ranges):
+        text = ", ".join(f"{n} up to {r[-1]}" for n, r in zip(names, ranges, strict=True))
+        raise RefusedError(f"not confirmed: the derivative takes sizes {text}")
+    grid = [dict(zip(names, sizes, strict=True)) for sizes in sorted(product(*ranges), key=sum)]
+    return [binding for binding in grid if binding not in bindings]
+
+
+def _sizes_of(record: DerivativeRecord, nodes: Sequence[Node], name: str, place: int) -> int:
+    """How many sizes a node is compared with the derivative at; a guess where there is no lemma.
+
+    Each derivative of a quotient A / B is one over B squared; that of a function is a product with
+    that of its argument.
+    """
+    counting = Counting(nodes, name, {}, signs=False)
+    free = len(axes_of(nodes[place].shape, name))
+    try:
+        above, below = counting.above_and_below(record.primal)
+        for inner in reachable(nodes, [record.primal]):
+            if nodes[inner].operation in ("function", "power", "subgradient"):
+                over, under = counting.above_and_below(nodes[inner].inputs[0])
+                above, below = above + over, below + under
+        own, divisor = counting.above_and_below(place)
+    except NoBoundError:
+        return max(_HIGHEST, 1 + highest_power(nodes, name))
+    for _ in range(2 if record.kind == "hessian" else 1):
+        above, below = above + below, 2 * below
+    return max(1, free) + ceil(max(own + below, above + divisor))
 
 
 def _instance(nodes: Sequence[Node], first: int, general: int) -> bool:

@@ -13,12 +13,13 @@ from verimath.rechecking.graph import Node, axes_of, read_graph
 from verimath.rechecking.limits import SIZE, Budget, RefusedError
 from verimath.rechecking.normal import normalised
 from verimath.rechecking.order import Shared, reached
-from verimath.rechecking.polynomials import ONE
+from verimath.rechecking.polynomials import ONE, names, polynomial
 from verimath.rechecking.sizing import (
     Binding,
     check_pairs,
     choices_of_labels,
     kinds_of,
+    refuse_compared_integers,
     seed_of,
     sizes_in,
 )
@@ -48,8 +49,11 @@ def check_evaluation(part: EvaluationCertificate) -> str:
     """
     nodes = read_graph(part.graph, part.inputs)
     check_pairs(part.pairs, nodes)
+    refuse_compared_integers(nodes, part.inputs)
     seed = seed_of(part)
     grid = bool(part.sizes)
+    if grid:
+        _refuse_labels(part.inputs)
     bindings = _bindings(part, nodes)
     kinds = kinds_of(nodes)
     places = [place for pair in part.pairs for place in pair]
@@ -60,11 +64,21 @@ def check_evaluation(part: EvaluationCertificate) -> str:
     check_numbers(nodes, part.pairs, part.inputs, bindings, seed)
     agree(formula, pairs, part.inputs, kinds, bindings, part.sizes if grid else None, seed)
     if part.derivative is not None:
-        check_differentiated(part, part.derivative, nodes, bindings, seed)
+        check_differentiated(part, part.derivative, nodes, bindings, seed, everywhere=grid)
     if grid and part.sizes:
         ends = " ".join(f"{name}≥{low}" for name, (low, _) in sorted(part.sizes.items()))
         return f"equal for all {ends}"
     return f"equal at {len(bindings)} choice{'s' * (len(bindings) != 1)} of sizes"
+
+
+def _refuse_labels(inputs: Sequence[InputRecord]) -> None:
+    """Raise RefusedError for labels that are as many as a size says: the lemma has none such."""
+    for record in inputs:
+        if record.classes is not None and names(polynomial(record.classes)):
+            raise RefusedError(
+                f"not confirmed: the lemma gives no bound for labels {record.name[:40]!r} "
+                f"of {record.classes[:40]} classes"
+            )
 
 
 def _bindings(part: EvaluationCertificate, nodes: Sequence[Node]) -> list[Binding]:

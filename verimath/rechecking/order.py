@@ -64,6 +64,12 @@ class Counting:
         shared, left = self._common([self.factors[first], other])
         return int(left + self._weight(shared))
 
+    def above_and_below(self, place: int) -> tuple[Fraction, Fraction]:
+        """The orders of a node's numerator and of what it is divided by."""
+        self.order(place, place)
+        factors = self.factors[place]
+        return self._weight(factors), self._weight(self._product((factors, -1)))
+
     def _renamed(self, key: Key, apart: Collection[int]) -> Key:
         what, axes = key
         if not set(axes) & set(apart):

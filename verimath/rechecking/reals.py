@@ -239,6 +239,30 @@ def draw_inputs(
     return drawn
 
 
+def is_free(record: InputRecord, kinds: Mapping[str, str]) -> bool:
+    """Whether an input is any real numbers."""
+    return record.values is record.classes is None and kinds.get(record.name, "real") == "real"
+
+
+def far(x: Any, constants: Sequence[Fraction], positive: bool, random: Random) -> Any:
+    """Elements near the constants of a formula, and as far away as these lead."""
+    most = Fraction(1)
+    for number in constants:
+        most *= max(number, 1 / number)
+        if most.numerator.bit_length() > _LONG // 8:
+            break
+
+    def of(item: Any) -> Any:
+        near = rational(random.choice(constants))
+        wide = rational(most)
+        chosen = random.choice(
+            (item, item + near, item - near, item * near, item / near, item * wide, item / wide)
+        )
+        return abs(chosen) if positive else chosen
+
+    return each(of, x)
+
+
 def given(record: InputRecord, count: int) -> list[Any]:
     """The numbers of a given input."""
     assert record.values is not None

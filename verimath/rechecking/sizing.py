@@ -6,6 +6,7 @@ from math import prod
 
 from pydantic import BaseModel
 
+from verimath.rechecking.evaluate import reachable
 from verimath.rechecking.graph import Node, dimensions
 from verimath.rechecking.limits import RefusedError
 from verimath.rechecking.polynomials import names, polynomial, value
@@ -77,6 +78,19 @@ def choices_of_labels(
         return found
 
     return total, choice
+
+
+def refuse_compared_integers(nodes: Sequence[Node], inputs: Sequence[InputRecord]) -> None:
+    """Raise RefusedError where whole numbers of any size are compared: no few of them tell."""
+    any_size = {record.name for record in inputs if record.classes is None is record.values}
+    for place, node in enumerate(nodes):
+        if node.operation == "compare":
+            kinds = kinds_of([nodes[k] for k in sorted(reachable(nodes, [place]))])
+            found = {name for name, kind in kinds.items() if kind == "integer"} & any_size
+            if found:
+                raise RefusedError(
+                    f"not confirmed: {min(found)[:40]!r} is compared, which is any whole number"
+                )
 
 
 def check_pairs(pairs: Sequence[tuple[int, int]], nodes: Sequence[Node]) -> None:

@@ -77,7 +77,7 @@ class Array(Record):
     shape: tuple[int, ...]
     dtype: str
     text: str  # for people: short decimals
-    hex: tuple[str, ...]  # exact: C order, as float.hex()
+    hex: tuple[str, ...]  # exact: C order, as float.hex(); of a complex number both parts
 
 
 class Counterexample(Record):

@@ -74,10 +74,10 @@ def _rows(value: torch.Tensor, sources: Sequence[torch.Tensor], probe: float) ->
     )
 
 
-def _unit(like: torch.Tensor, index: int, number: float) -> torch.Tensor:
+def _unit(like: torch.Tensor, index: int, number: complex) -> torch.Tensor:
     """Zeros of the same shape with one number in them."""
     found = torch.zeros(like.shape, dtype=like.dtype, device=like.device)
-    found.view(-1)[index] = number
+    found.view(-1)[index] = torch.tensor(number, dtype=like.dtype)
     return found
 
 
@@ -98,11 +98,20 @@ def _one_forward(
     function: Callable[..., Any], arrays: Mapping[str, torch.Tensor], name: str, derived: Derived
 ) -> torch.Tensor:
     array = arrays[name]
-    slopes = [_slope(function, arrays, name, index, derived) for index in range(array.numel())]
+    parts = (1, 1j) if array.is_complex() else (1,)
+    slopes = [
+        _whole([_slope(function, arrays, name, index, derived, along) for along in parts])
+        for index in range(array.numel())
+    ]
     if slopes:
         return torch.stack(slopes, dim=-1).reshape(slopes[0].shape + array.shape)
     shape = tensor(function(*arrays.values())).shape if derived == "jacobian" else ()
     return array.new_zeros((*(array.shape if derived == "hessian" else shape), *array.shape))
+
+
+def _whole(slopes: Sequence[torch.Tensor]) -> torch.Tensor:
+    """The slope along an element: along its imaginary part, too, as dL/d re + i dL/d im."""
+    return slopes[0] if len(slopes) == 1 else torch.complex(*slopes)
 
 
 def _writable(array: torch.Tensor) -> torch.Tensor:
@@ -117,12 +126,13 @@ def _slope(
     name: str,
     index: int,
     derived: Derived,
+    along: complex = 1,
 ) -> torch.Tensor:
     """The derivative in one element of one input: of the value, or of its gradient."""
     array = arrays[name]
     slope = torch.zeros((), dtype=array.dtype, device=array.device)
     for probe in _PROBES:
-        direction = _unit(array, index, probe)
+        direction = _unit(array, index, probe * along)
         with forward_ad.dual_level():
             source = _writable(array).requires_grad_(derived == "hessian")
             dual = forward_ad.make_dual(source, direction)
@@ -158,4 +168,6 @@ def scalar(value: Any) -> torch.Tensor:
     if not isinstance(value, torch.Tensor) or value.ndim:
         kind = f"shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else repr(value)
         raise TypeError(f"the function returned {kind}; a gradient needs a 0-d tensor")
+    if value.is_complex():
+        raise TypeError("the function returned a complex number; a gradient is of a real one")
     return value

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from verimath.arithmetic.symbolic import exact
 from verimath.claim import AtMost, Converges, Derivative, Equal, Hessian, Statement
 from verimath.errors import ClaimError
+from verimath.formula.complex_array import apart, joined
 from verimath.formula.literals import read_literal
 from verimath.tangent import without
 
@@ -322,7 +323,7 @@ class _Namespace:
         return SymbolicArray(np.transpose(x.cells, axes))
 
     def tensordot(self, a: SymbolicArray, b: SymbolicArray, *, axes: Any = 2) -> SymbolicArray:
-        return SymbolicArray(np.tensordot(a.cells, b.cells, axes=axes))
+        return SymbolicArray(_as_expressions(np.tensordot(a.cells, b.cells, axes=axes)))
 
     def vecdot(self, a: SymbolicArray, b: SymbolicArray, *, axis: int = -1) -> SymbolicArray:
         return self.sum(a * b, axis=axis)
@@ -525,8 +526,8 @@ def _symbol_array(name: str, shape: tuple[int, ...]) -> Objects:
 
 def call(function: Callable[..., Any], inputs: Mapping[str, Objects]) -> tuple[Objects, ...]:
     """A formula's results on arrays of expressions."""
-    result = function(*(SymbolicArray(cells) for cells in inputs.values()))
-    results = result if isinstance(result, tuple) else (result,)
+    result = function(*joined({name: SymbolicArray(cells) for name, cells in inputs.items()}))
+    results, _ = apart(result if isinstance(result, tuple) else (result,))
     return tuple(_cells(r) for r in results)
 
 
