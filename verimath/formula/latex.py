@@ -270,6 +270,8 @@ def _other_tex(node: Node, x: list[_Tex]) -> _Tex:
             return _Tex(rf"\max\left({x[0].text},\, {x[1].text}\right)", _SCRIPTED)
         case "subgradient":
             return _subgradient_tex(node, x)
+        case "gather" if _is_whole_axis(node):
+            return x[0]
         case "gather":
             return _Tex(rf"{x[0].at_least(_ATOM)}\left[{x[1].text}\right]", _SCRIPTED)
         case "scatter":
@@ -288,6 +290,12 @@ def _other_tex(node: Node, x: list[_Tex]) -> _Tex:
         case name:
             call = _CALLS[name] + _axis_tex(node)
             return _Tex(rf"{call}\left({x[0].text}\right)", _SCRIPTED)
+
+
+def _is_whole_axis(node: Node) -> bool:
+    """Whether the one element of an axis is taken, which stays one: nothing is left out."""
+    (before, after), axis = (node.inputs[0].shape, node.shape), node.parameter
+    return len(before) == len(after) and before[axis] == after[axis] == ONE
 
 
 def _triangle(node: Node) -> str | None:
