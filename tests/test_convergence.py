@@ -1,5 +1,8 @@
 """Iterations: how near they get, what is said of steps that don't converge, and who is told."""
 
+import itertools
+import subprocess
+import sys
 from fractions import Fraction
 
 import flint
@@ -17,6 +20,7 @@ from verimath import (
     Converges,
     Domain,
     check,
+    complexes,
     diagonally_dominant,
     given,
     integers,
@@ -24,12 +28,15 @@ from verimath import (
     reals,
     recheck,
 )
+from verimath.arithmetic.rounding import evaluate_all
 from verimath.backends import get_backend
 from verimath.convergence import reach, violation
 from verimath.dtypes import nearest
+from verimath.formula.trace import trace
 from verimath.prepare import prepare, wanted
 from verimath.report.record import Status
 from verimath.report.text import verdict_text
+from verimath.shapes import Size
 
 NUMPY = get_backend("numpy")
 DTYPES = {"float64": np.float64, "float32": np.float32, "float16": np.float16}
@@ -206,6 +213,43 @@ def test_iterating_until_nothing_changes_ends_within_the_bound(name, dtype, seed
             assert true <= 2 * Fraction(float(want.allowed[0, i]))
 
 
+SCALED = claim_of(
+    lambda a, b, x: a * x + b,
+    lambda a, b, x: b / (1 - a),
+    lambda a, b, x: 1 * a,
+    domain={"a": reals("", 0, 0.99), "b": reals("", 1, 4), "x": reals("", -8, 8)},
+)
+
+
+def ends_of(dtype, a, b, x):
+    """Where x <- a x + b ends, in units of what is allowed, and of that without its 1 / (1 - a)."""
+    kind = DTYPES[dtype]
+    a, b, x = (np.asarray(nearest(np.asarray(v), dtype), dtype=kind) for v in (a, b, x))
+    inputs = {k: v.astype(np.float64)[None] for k, v in (("a", a), ("b", b), ("x", x))}
+    (want,) = wanted(prepare(SCALED, {}), inputs, {}, dtype)
+    cycle = until_it_repeats(lambda v: np.asarray(a * v + b, dtype=kind), x, 20_000)
+    limit = Fraction(float(b)) / (1 - Fraction(float(a)))
+    worst = max(abs(Fraction(float(last)) - limit) for last in cycle)
+    once = want.roundoff * float(limit)
+    return float(worst / Fraction(float(want.allowed[0]))), float(worst) / once
+
+
+@settings(max_examples=100, deadline=None)
+@drawn(
+    st.sampled_from(["float32", "float16"]), st.floats(0, 0.99), st.floats(1, 4), st.floats(-8, 8)
+)
+def test_a_slow_iteration_ends_far_from_its_limit_and_within_the_bound(dtype, a, b, x):
+    assert ends_of(dtype, a, b, x)[0] <= 1
+
+
+def test_the_bound_of_a_slow_iteration_is_no_larger_than_it_has_to_be():
+    points = [(0.98, b, x) for b in np.linspace(1, 4, 40) for x in (-8, 8)]
+    found = [ends_of("float16", *point) for point in points]
+    # Fifty times a rounding, and more than the half unit in the last place that is let in alone.
+    assert max(once for _, once in found) > 1.1 / 0.02
+    assert 0.4 < max(ratio for ratio, _ in found) <= 1
+
+
 @settings(max_examples=60, deadline=None)
 @drawn(st.sampled_from(list(DTYPES)), st.floats(1, 4), st.floats(1, 4))
 def test_newtons_iteration_ends_within_the_bound(dtype, a, x):
@@ -245,6 +289,87 @@ def test_after_the_counted_steps_the_iterate_is_there(seed, n, dtype):
     size = max(map(abs, exact))
     unit = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11}[dtype]
     assert found.radius[0] <= 12 * (n + 2) * unit * float(size) + 1e-6 * (dtype == "float16")
+
+
+STEPS = {
+    "linear": lambda a, x: (a - 3 * x) / 7 + x * 0.25,
+    "Newton": newton,
+    "reciprocal": lambda a, x: 1 / x + a,
+    "powers": lambda a, x: x**-2 + a * x**0.5,
+    "functions": lambda a, x: array_namespace(x).sin(x) * array_namespace(x).exp(-x) + a,
+    "choice": lambda a, x: array_namespace(x).where(x > a, x, 2 * a - x),
+    "products": lambda a, x: array_namespace(x).cumulative_sum(x * a),
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+@settings(max_examples=60, deadline=None)
+@drawn(st.sampled_from(list(DTYPES)), st.floats(1, 4), st.floats(0.01, 0.9), st.floats(-1, 1))
+def test_a_bound_around_a_number_holds_for_every_number_there(name, dtype, middle, part, where):
+    """|step in the dtype at y - step at y| for y in the ball, by mpmath."""
+    kind, step = DTYPES[dtype], STEPS[name]
+    a, radius = np.asarray([1.5, 2.25]), middle * part
+    y = np.asarray(nearest(np.asarray([middle + where * radius, middle]), dtype), dtype=kind)
+    radius = max(radius, float(np.abs(y.astype(np.float64) - middle).max()))
+    shape = {"a": (Size.of("n"),), "x": (Size.of("n"),)}
+    ((found,),) = evaluate_all(
+        (trace(step, shape),),
+        {"a": a[None], "x": np.full((1, 2), middle)},
+        {"n": 2},
+        dtypes=(NUMPY.format(dtype),),
+        around={"x": np.full((1, 2), radius)},
+    )
+    got = step(a.astype(kind), y)
+    bound = found.bounds[dtype][0]
+    with mpmath.workdps(40):
+        for i, value in enumerate(exactly(name, a, y)):
+            assert abs(mpmath.mpf(float(got[i])) - value) <= mpmath.mpf(float(bound[i]))
+
+
+def exactly(name, a, y):
+    """The steps in mpmath, element by element."""
+    pairs = [(mpmath.mpf(float(p)), mpmath.mpf(float(q))) for p, q in zip(a, y, strict=True)]
+    if name == "products":
+        return list(itertools.accumulate(p * q for p, q in pairs))
+    rules = {
+        "linear": lambda a, x: (a - 3 * x) / 7 + x / 4,
+        "Newton": lambda a, x: (x + a / x) / 2,
+        "reciprocal": lambda a, x: 1 / x + a,
+        "powers": lambda a, x: x**-2 + a * mpmath.sqrt(x),
+        "functions": lambda a, x: mpmath.sin(x) * mpmath.exp(-x) + a,
+        "choice": lambda a, x: x if x > a else 2 * a - x,
+    }
+    return [rules[name](*pair) for pair in pairs]
+
+
+@settings(max_examples=40, deadline=None)
+@drawn(
+    st.integers(0, 2**32),
+    st.integers(1, 6),
+    st.floats(0, 20),
+    st.sampled_from(["float64", "float32"]),
+)
+def test_solutions_for_right_sides_in_a_ball_are_within_the_bound(seed, n, radius, dtype):
+    rng, kind = np.random.default_rng(seed), DTYPES[dtype]
+    A = np.asarray(nearest(rng.uniform(-1, 1, (n, n)) + 2 * n * np.eye(n), dtype), dtype=kind)
+    b = rng.uniform(-8, 8, n)
+    y = np.asarray(nearest(b + rng.uniform(-1, 1, n) * radius, dtype), dtype=kind)
+    square, vector = (Size.of("n"), Size.of("n")), (Size.of("n"),)
+    formula = trace(lambda A, x: array_namespace(A).linalg.solve(A, x), {"A": square, "x": vector})
+    ((found,),) = evaluate_all(
+        (formula,),
+        {"A": A.astype(np.float64)[None], "x": b[None]},
+        {"n": n},
+        dtypes=(NUMPY.format(dtype),),
+        around={"x": np.abs(y.astype(np.float64) - b)[None]},
+    )
+    got = np.linalg.solve(A, y)
+    for i, value in enumerate(exact_solution(A, y)):
+        assert abs(Fraction(float(got[i])) - value) <= Fraction(float(found.bounds[dtype][0, i]))
+    # Roundings of solutions of this size, and nothing of how far the right sides are apart.
+    size = float(np.abs(b).max() + radius)
+    unit = {"float64": 2.0**-53, "float32": 2.0**-24}[dtype]
+    assert found.bounds[dtype].max() <= 40 * n * unit * size
 
 
 # --- what is stated of steps ----------------------------------------------------------------------
@@ -444,9 +569,6 @@ def test_the_tour_group_is_refuted_with_a_certificate_and_a_script(tmp_path):
     assert "the contraction factor isn't below 1" in verdict_text(record, found)
     script = tmp_path / "script.py"
     script.write_text(found.counterexample.script)
-    import subprocess
-    import sys
-
     run = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
     assert run.returncode == 1, run.stderr
     assert "1.0666666666666" in run.stdout
@@ -476,6 +598,7 @@ def test_an_iteration_that_takes_too_long_is_inconclusive_and_says_why():
     [
         ({"of": "y"}, "of='y', but the inputs are A, b, x"),
         ({"of": 3}, "of=3, but the inputs are A, b, x"),
+        ({"domain": {**SYSTEM, "z": complexes("n")}}, "Converges is for real inputs"),
         ({"step": 3}, "every formula and mutant has to be a function"),
         ({"factor": None}, "every formula and mutant has to be a function"),
         (

@@ -432,6 +432,16 @@ def test_statements_of_the_catalogue(claim_id):
     assert found == STATEMENTS[claim_id]
 
 
+def test_iterations_are_printed_with_limit_and_factor():
+    claim = catalogue.all_claims()["newton-square-root-converges"]
+    prepared = _prepared(claim)
+    found = statement_tex(claim.statement, prepared.primal, prepared.printed)
+    assert found == (
+        r"x \leftarrow \frac{1}{2}\left(x + \frac{a}{x}\right) \quad\text{tends to}\quad \sqrt{a} "
+        r"\quad\text{by the factor}\quad \frac{1}{2} < 1"
+    )
+
+
 def primal_of(statement):
     """The function whose graph is the primal of a statement."""
     if isinstance(statement, Converges):
