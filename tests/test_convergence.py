@@ -462,6 +462,26 @@ def stopped_early(A, b, x):
     return after
 
 
+def in_place(A, b, x):
+    """Gauss and Seidel's steps, by what is left of b, until nothing changes."""
+    x = x.copy()
+    for _ in range(3000):
+        before = x.copy()
+        for i in range(len(b)):
+            x[i] = x[i] + (b[i] - A[i] @ x) / A[i, i]
+        if np.array_equal(before, x):
+            break
+    return x
+
+
+def by_residuals(A, b, x):
+    for _ in range(3000):
+        before, x = x, x + (b - A @ x) / np.diagonal(A)
+        if np.array_equal(before, x):
+            break
+    return x
+
+
 def three_steps(A, b, x):
     return jacobi(A, b, jacobi(A, b, jacobi(A, b, x)))
 
@@ -484,6 +504,8 @@ def fast():
     other = [
         numeric("another start", tripled(lambda A, b, x: iterated(A, b, 0 * x))),
         numeric("exact", tripled(solved)),
+        numeric("in place", tripled(in_place)),
+        numeric("by residuals", tripled(by_residuals)),
     ]
     return check(
         FAST, *right, *wrong, *other, backend="numpy", dtype=["float64", "float32"], examples=40
@@ -492,7 +514,17 @@ def fast():
 
 @pytest.mark.parametrize(
     "route",
-    ["eliminated", "iterated", "another start", "exact", "iteration", "contraction", "sympy"],
+    [
+        "eliminated",
+        "iterated",
+        "another start",
+        "exact",
+        "in place",
+        "by residuals",
+        "iteration",
+        "contraction",
+        "sympy",
+    ],
 )
 def test_who_gets_to_the_limit_passes(fast, route):
     found = verdict(fast, route)
