@@ -47,7 +47,7 @@ def test_wrt_may_be_several_names():
         ({"title": None}, "the title is missing"),
         ({"source": ""}, "the source is missing"),
         ({"domain": "n d"}, r"domain='n d'; wanted Domain\(x=reals\(\"n d\"\)\)"),
-        ({"statement": total}, "wanted Gradient, Jacobian, Hessian, Equal or AtMost"),
+        ({"statement": total}, "wanted Gradient, Jacobian, Hessian, Equal, AtMost or Converges"),
         ({"statement": Gradient(of=total, wrt="x", equals=2)}, "has to be a function"),
         ({"statement": Equal(left=total, right=None)}, "has to be a function"),
         ({"mutants": {"m": 1}}, "every formula and mutant has to be a function"),

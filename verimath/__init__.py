@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from verimath.claim import (
         AtMost,
         Claim,
+        Converges,
         Equal,
         Gradient,
         Hessian,
@@ -61,6 +62,7 @@ _HOMES = {
     "verimath.claim": (
         "AtMost",
         "Claim",
+        "Converges",
         "Equal",
         "Gradient",
         "Hessian",
@@ -138,6 +140,7 @@ __all__ = [  # noqa: RUF022 - in the order of the documentation
     "vjp",
     "Equal",
     "AtMost",
+    "Converges",
     "induction",
     "Route",
     "numeric",

@@ -17,7 +17,7 @@ from verimath.backends import Backend, Fetched, select_backends
 from verimath.behaviour.checks import Behaviour, applies_to
 from verimath.behaviour.lab import Fault
 from verimath.behaviour.repeats import fault_of_two
-from verimath.claim import AtMost, Claim, Derivative, Equal, Route
+from verimath.claim import AtMost, Claim, Converges, Derivative, Equal, Route
 from verimath.domain import Domain
 from verimath.dtypes import own_dtype
 from verimath.examples import (
@@ -29,7 +29,16 @@ from verimath.examples import (
 )
 from verimath.formula.latex import statement_tex
 from verimath.isolation import LostError, isolated
-from verimath.judge import Finding, Judgement, apart, judge, judge_bound, worse
+from verimath.iterating import counted, not_compared, ruling, shown, steps_of
+from verimath.judge import (
+    Finding,
+    Judgement,
+    apart,
+    judge,
+    judge_bound,
+    judge_contraction,
+    worse,
+)
 from verimath.outcome import outcome_of
 from verimath.pairs import COMPLEX, joined, real_numbers, whole
 from verimath.plans import Plan
@@ -261,13 +270,21 @@ class ClaimRun:
     def _judge(self, cell: Cell, batch: Batch, number: int | None = None) -> Judgement:
         """Judge one cell on a batch; `number` is its place among the shared ones."""
         inputs = batch.cast(self.domain, cell.dtype)
+        prepared = self._of(batch)
+        if cell.way.kind == "contraction":
+            exact = {name: np.asarray(x, dtype=np.float64) for name, x in inputs.items()}
+            return judge_contraction(prepared, exact, batch.sizes)
+        steps = steps_of(prepared, cell, inputs, batch.sizes)
+        if steps is not None and steps.beyond.all():
+            return Judgement(Status.INCONCLUSIVE, None, steps.reason)
         got: list[tuple[Fetched, ...]] = []
         for example in range(len(batch)):
             point = {name: np.asarray(values[example]) for name, values in inputs.items()}
             if cell.way.kind == "sympy":
                 got.append(self._run_sympy(batch, point))
                 continue
-            outcome = execute(cell, joined(point), self._wrt, batch.layout)
+            run = cell if steps is None else counted(prepared, cell, steps.counts[example])
+            outcome = execute(run, joined(point), self._wrt, batch.layout)
             if outcome.lacking is not None:
                 return Judgement(Status.SKIPPED, None, outcome.lacking, example=example)
             excuse = self._excuse(cell, batch, inputs, example, outcome.error)
@@ -281,6 +298,8 @@ class ClaimRun:
                 return Judgement(Status.WRONG, "mutates_input", reason, example=example)
             got.append(outcome.results)
         want = self._want(cell, batch, inputs, number)
+        if steps is not None:
+            want = tuple(not_compared(target, steps.beyond) for target in want)
         power = number is not None and number < _POWER_BATCHES
         if _by_residual(cell):
             exact = {name: np.asarray(x, dtype=np.float64) for name, x in inputs.items()}
@@ -480,9 +499,11 @@ class ClaimRun:
             return None
         batch, prepared = batch_of(example), self._of(example)
         cast = batch.cast(self.domain, cell.dtype)
+        inputs = {name: np.asarray(values[0]) for name, values in cast.items()}
+        if cell.way.kind == "contraction":
+            return ruling(prepared, inputs, batch.sizes)
         want = self._want(cell, batch, cast, None)[finding.output]
         formula = prepared.primal if cell.way.kind == "value" else prepared.reference
-        inputs = {name: np.asarray(values[0]) for name, values in cast.items()}
         return rule(formula, inputs, batch.sizes, want, finding.output, finding.index)
 
     def _faulty(
@@ -525,6 +546,7 @@ class ClaimRun:
         cast = batch.cast(self.domain, cell.dtype)
         want = self._want(cell, batch, cast, None)
         inputs = joined({name: np.asarray(values[0]) for name, values in cast.items()})
+        run = shown(self._of(example), cell, inputs, example.sizes, want)
         finding = judgement.finding
         statement = self.claim.statement
         bound = statement.bound if isinstance(statement, AtMost) else None
@@ -536,7 +558,7 @@ class ClaimRun:
             ),
             differing=finding.differing if finding else 0,
             compared=finding.compared if finding else 0,
-            output=self._output_name(finding, cell),
+            output=run.output or self._output_name(finding, cell),
             index=finding.index if finding else (),
             got=finding.got if finding else float("nan"),
             want=finding.want if finding else float("nan"),
@@ -544,10 +566,10 @@ class ClaimRun:
             limit=finding.limit if finding else None,
             script=script(
                 title=self._title(cell, judgement.status),
-                cell=cell,
+                cell=run.cell,
                 inputs=inputs,
                 wrt=self._wrt,
-                want=want,
+                want=run.want,
                 bound=bound,
                 layout=example.layout,
                 pairs=self._pairs(cell, example),
@@ -580,6 +602,8 @@ class ClaimRun:
             case AtMost(bound=bound):
                 beyond = finding is not None and finding.want == bound
                 return "absolute value, to be at most what is wanted," if beyond else "value"
+            case Converges():
+                return "limit"
 
     def _part_name(self, finding: Finding, cell: Cell) -> str:
         """Which part of which result, for claims with complex ones."""

@@ -112,7 +112,30 @@ class AtMost:
     bound: float
 
 
-Statement = Gradient | Jacobian | Hessian | Equal | AtMost
+@dataclass(frozen=True, slots=True)
+class Converges:
+    """The iteration `step`, repeated on input `of`, tends to `to`, each step by `factor` closer.
+
+    `step` takes all inputs and returns the next iterate, of the shape of `of`; the value of `of` is
+    the start. `to` is the limit and `factor` the contraction factor, a 0-d array; neither depends
+    on the value of `of`. At every point of the domain, with the maximum norm,
+
+        step(to) = to,    0 <= factor < 1,    ||step(x) - to|| <= factor ||x - to||.
+
+    Then k steps leave at most factor^k of the first error, and two close iterates are within
+    factor / (1 - factor) times their distance of the limit (Saad, *Iterative Methods*, 2nd ed.,
+    section 4.2; Higham, *Accuracy and Stability*, 2nd ed., chapter 17). Where `step` isn't affine
+    in `of`, its values have to stay within the range of `of`, for which this is stated.
+    """
+
+    step: Function
+    of: str
+    to: Function
+    factor: Function
+
+
+Statement = Gradient | Jacobian | Hessian | Equal | AtMost | Converges
+_STATEMENTS = (Gradient, Jacobian, Hessian, Equal, AtMost, Converges)
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,11 +285,14 @@ def _problem(claim: Claim) -> str:
             return f"the {name} is missing"
     if not isinstance(claim.domain, Domain):
         return f'domain={claim.domain!r}; wanted Domain(x=reals("n d"))'
-    if not isinstance(statement, Gradient | Jacobian | Hessian | Equal | AtMost):
-        return f"statement={statement!r}; wanted Gradient, Jacobian, Hessian, Equal or AtMost"
-    functions = [
-        getattr(statement, n) for n in ("of", "equals", "left", "right") if hasattr(statement, n)
-    ]
+    if not isinstance(statement, _STATEMENTS):
+        names = ", ".join(kind.__name__ for kind in _STATEMENTS[:-1])
+        return f"statement={statement!r}; wanted {names} or {_STATEMENTS[-1].__name__}"
+    if isinstance(statement, Converges):
+        functions = [statement.step, statement.to, statement.factor]
+    else:
+        fields = ("of", "equals", "left", "right")
+        functions = [getattr(statement, n) for n in fields if hasattr(statement, n)]
     if not isinstance(claim.mutants, Mapping):
         return f"mutants={claim.mutants!r}; wanted {{name: function}}"
     if not all(callable(f) for f in (*functions, *claim.mutants.values())):
@@ -299,6 +325,13 @@ def _problem(claim: Claim) -> str:
         isinstance(statement.bound, int | float) and 0 <= statement.bound < float("inf")
     ):
         return f"bound={statement.bound!r}; wanted a finite number that is not negative"
+    if isinstance(statement, Converges):
+        if claim.domain.is_complex:
+            return "Converges is for real inputs; wanted none that is complex"
+        if not isinstance(statement.of, str) or statement.of not in claim.domain.inputs:
+            return f"of={statement.of!r}, but the inputs are {', '.join(claim.domain.inputs)}"
+        if claim.domain.inputs[statement.of].kind != "real":
+            return f"of={statement.of!r}, but that input holds no real numbers"
     if isinstance(claim.assume, str) or not all(isinstance(text, str) for text in claim.assume):
         return f"assume={claim.assume!r}; wanted a list of hypotheses in words"
     if not isinstance(claim.routes, Sequence) or not all(

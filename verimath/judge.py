@@ -9,7 +9,7 @@ overflow on the way makes it infinite: then a number is judged by what a way wit
 lead to, and one that overflowed is not compared.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 
 from verimath.arithmetic.values import Array
 from verimath.backends import Fetched
+from verimath.convergence import violation
 from verimath.dtypes import roundoff
 from verimath.pairs import dtype_of, part_of
-from verimath.prepare import Want
+from verimath.prepare import Prepared, Want
 from verimath.report.record import Defect, Status
+from verimath.shapes import Binding
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,42 @@ def judge_bound(
         reason = f"{open_} element(s) lie too close to the bound to tell"
         return Judgement(Status.INCONCLUSIVE, None, reason, values.elements)
     return values
+
+
+def judge_contraction(
+    prepared: Prepared, inputs: Mapping[str, Array], binding: Binding
+) -> Judgement:
+    """Judge what a `Converges` states of its steps at every example of a batch.
+
+    `inputs` are float64 of shape (count, *shape). What an enclosure leaves open isn't held against
+    the claim; an example with an infinite one is not compared.
+    """
+    assert prepared.iteration is not None  # nothing else has steps
+    found, known = violation(prepared.iteration, inputs, binding)
+    if found is not None:
+        finding = Finding(
+            output=0,
+            index=found.index,
+            got=found.value,
+            want=found.limit,
+            allowed=found.error,
+            limit=None,
+            differing=1,
+            compared=1,
+        )
+        return Judgement(
+            Status.WRONG,
+            "value",
+            found.reason,
+            known,
+            np.inf,
+            finding=finding,
+            example=found.example,
+        )
+    if not known:
+        reason = "no example at which a step, its limit and its factor are known"
+        return Judgement(Status.INCONCLUSIVE, None, reason)
+    return Judgement(Status.PASS, elements=known)
 
 
 def _defect(defect: Defect, reason: str) -> Judgement:

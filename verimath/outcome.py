@@ -5,7 +5,7 @@ The rules of exit codes and of the report's headline live here and nowhere else.
 
 from collections.abc import Sequence
 
-from verimath.claim import AtMost, Claim
+from verimath.claim import AtMost, Claim, Converges
 from verimath.report.record import (
     ClaimRecord,
     Mutant,
@@ -40,6 +40,9 @@ def outcome_of(
         return "not_as_expected", proof.finding
     if claim.expected == "refuted":
         outcome, reason = _outcome_of_false(refuted, outvoted, proof)
+    elif refuted and isinstance(claim.statement, Converges):
+        first = next((v for v in refuted if v.route == "contraction"), refuted[0])
+        return "not_as_expected", f"the claim is false: {first.reason}"
     elif refuted and not outvoted and any(v.status is Status.PASS for v in independent):
         agreeing = ", ".join(dict.fromkeys(v.route for v in independent if v.status is Status.PASS))
         return (

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from verimath.arithmetic.rounding import evaluate
 from verimath.arithmetic.values import Array
 from verimath.backends import Fetched
+from verimath.convergence import violation
 from verimath.domain import Domain
-from verimath.dtypes import nearest
+from verimath.dtypes import nearest, roundoff
 from verimath.examples import Batch
 from verimath.formula.graph import Formula
 from verimath.formula.mutate import mutate, slip
@@ -65,6 +66,8 @@ def mutants(bench: Bench) -> tuple[Mutant, ...]:
         if any(outcome is not _ABSENT for outcome in killed.values()):
             seen = {dtype: found for dtype, found in killed.items() if found is not _ABSENT}
             found.append(_record(name, seen))
+    if all(prepared.iteration is not None for prepared in bench.prepared.values()):
+        found += _of_iterations(bench)
     return tuple(found)
 
 
@@ -219,3 +222,59 @@ def _detector(bench: Bench, change: Change, dtype: str) -> str | None:
         if touched and _is_wrong([values for values, _ in changed], want, dtype):
             return _place(batch, dtype)
     return None if met else _ABSENT
+
+
+# --- mutants of an iteration ------------------------------------------------------------------
+
+_EARLY = 0.25  # stopped at a relative change of u to this power: half of the digits of Newton's
+_MOST_STEPS = 60  # of an iteration that is stopped early
+
+
+def _of_iterations(bench: Bench) -> Iterator[Mutant]:
+    """What else may be wrong with an iteration: it stops early, or is claimed to be faster."""
+    early = {dtype: _first(bench, dtype, _stops_early) for dtype in bench.dtypes}
+    yield _record("stopped where an iterate is close to the next", early)
+    yield Mutant(
+        name="half of the contraction factor",
+        killed_by=_first(bench, "float64", _is_slower_than_half),
+        not_separable_in=(),
+    )
+
+
+def _first(bench: Bench, dtype: str, shows: Callable[[Bench, Batch, str], bool]) -> str | None:
+    for batch in bench.batches:
+        if not _is_empty(batch) and shows(bench, batch, dtype):
+            return _place(batch, dtype)
+    return None
+
+
+def _exact(bench: Bench, batch: Batch, dtype: str) -> dict[str, Array]:
+    cast = batch.cast(bench.domain, dtype)
+    return {name: np.asarray(x, dtype=np.float64) for name, x in cast.items()}
+
+
+def _stops_early(bench: Bench, batch: Batch, dtype: str) -> bool:
+    """Whether iterates are wrong that have come close to the ones before."""
+    iteration = bench.of(batch).iteration
+    assert iteration is not None  # asked of iterations alone
+    inputs, close = _exact(bench, batch, dtype), roundoff(dtype) ** _EARLY
+    x = inputs[iteration.of]
+    done = np.zeros((len(x), *[1] * (x.ndim - 1)), dtype=np.bool_)
+    with np.errstate(all="ignore"):
+        for _ in range(_MOST_STEPS):
+            (after,) = evaluate(iteration.step, {**inputs, iteration.of: x}, batch.sizes)
+            change, size = np.abs(after.value - x), np.abs(after.value)
+            x = np.where(done, x, after.value)
+            done = done | (_largest(change) <= close * _largest(size))
+    return _is_wrong([x], bench.wanted(batch, dtype), dtype)
+
+
+def _largest(x: Array) -> Array:
+    return np.max(x, axis=tuple(range(1, x.ndim)), keepdims=True)
+
+
+def _is_slower_than_half(bench: Bench, batch: Batch, dtype: str) -> bool:
+    iteration = bench.of(batch).iteration
+    assert iteration is not None  # asked of iterations alone
+    found, _ = violation(iteration.faster, _exact(bench, batch, dtype), batch.sizes)
+    return found is not None

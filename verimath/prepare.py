@@ -24,7 +24,8 @@ from verimath.arithmetic.rounding import (
     evaluate,
     evaluate_all,
 )
-from verimath.claim import AtMost, Claim, Derivative, Equal, Hessian, Jacobian
+from verimath.claim import AtMost, Claim, Converges, Derivative, Equal, Hessian, Jacobian
+from verimath.convergence import Iteration, depends, reach
 from verimath.domain import Domain
 from verimath.errors import ClaimError, FormulaError
 from verimath.formula.derive import (
@@ -38,6 +39,7 @@ from verimath.formula.graph import Formula, Kind, Node, topological
 from verimath.formula.jacobian import hessian, jacobian
 from verimath.formula.trace import trace as trace_formula
 from verimath.formula.traced import TracedArray, as_node
+from verimath.iterations import at_the_limit, beyond_the_factor, off_the_limit
 from verimath.pairs import grouped, has_pairs
 from verimath.routes import Cell
 from verimath.shapes import Binding, Size, shape_text
@@ -56,7 +58,8 @@ class Prepared:
     `reference` gives what is wanted, `claimed` the other side of the statement (None where there is
     none), `forward` the directional derivative per differentiated input, of the primal formula or,
     for a Hessian, of its gradient; `stated` is what the claim claims as it is written, without the
-    parts left out that aren't judged.
+    parts left out that aren't judged. Of an iteration, the reference is the limit and `claimed` a
+    step from there; `iteration` has the rest.
     """
 
     claim: Claim
@@ -67,6 +70,7 @@ class Prepared:
     derivation: Derivation | None
     forward: Mapping[str, Formula]
     stated: Formula | None = None
+    iteration: Iteration | None = None
 
     @property
     def printed(self) -> Formula | None:
@@ -127,7 +131,9 @@ class Prepared:
     @cached_property
     def _nodes(self) -> tuple[Node, ...]:
         """Every node of every formula, those inside composites too."""
-        todo = [output for formula in (self.primal, *self.orders) for output in formula.outputs]
+        further = () if self.iteration is None else self.iteration.formulas
+        formulas = (self.primal, *self.orders, *further)
+        todo = [output for formula in formulas for output in formula.outputs]
         found: dict[Node, None] = {}
         while todo:
             inner = dict.fromkeys(node for node in topological(tuple(todo)) if node not in found)
@@ -273,6 +279,62 @@ def _prepare(claim: Claim, ranks: Mapping[str, int]) -> Prepared:
             if formula.pairs:
                 raise FormulaError(f"formula `{formula.name}` is complex; wanted its abs")
             return Prepared(claim, ranks, formula, formula, None, None, {})
+        case Converges():
+            limit = trace(statement.to, shapes)
+            place = list(shapes).index(statement.of)
+            iteration = _iteration(statement, claim.domain, limit, partial(trace, inputs=shapes))
+            after = trace(at_the_limit(statement.step, statement.to, place), shapes)
+            printed = replace(
+                iteration.step, outputs=(*iteration.step.outputs, *iteration.factor.outputs)
+            )
+            return Prepared(claim, ranks, limit, limit, after, None, {}, printed, iteration)
+
+
+def _iteration(
+    statement: Converges, domain: Domain, limit: Formula, trace: Callable[..., Formula]
+) -> Iteration:
+    """The formulas of an iteration, whose shapes have to be those of its iterate."""
+    of, place = statement.of, list(domain.inputs).index(statement.of)
+    step, factor = trace(statement.step), trace(statement.factor)
+    x = limit.inputs[of]
+    for what, formula in (("the step", step), ("the limit", limit)):
+        shapes = [output.shape for output in formula.outputs]
+        if shapes != [x.shape]:
+            found = " and ".join(map(shape_text, shapes))
+            raise FormulaError(
+                f"{what} `{formula.name}` gives an array of shape {found}, but the iterate "
+                f"{of!r} has shape {shape_text(x.shape)}; they have to agree for every size"
+            )
+    shapes = [output.shape for output in factor.outputs]
+    if shapes != [()]:
+        found = " and ".join(map(shape_text, shapes))
+        raise FormulaError(
+            f"the contraction factor `{factor.name}` has shape {found}; wanted one number, a 0-d "
+            "array such as xp.max(...)"
+        )
+    for what, formula in (("limit", limit), ("contraction factor", factor)):
+        if depends(formula, of):
+            raise FormulaError(
+                f"the {what} `{formula.name}` depends on the iterate {of!r}; wanted one for all "
+                "iterates, a formula of the other inputs"
+            )
+    low, high = domain.inputs[of].limits("float64")
+    pieces, whole = (statement.step, statement.to), statement.factor
+
+    def half(*inputs: TracedArray) -> TracedArray:
+        return whole(*inputs) / 2
+
+    return Iteration(
+        of=of,
+        low=low,
+        high=high,
+        step=step,
+        to=limit,
+        factor=factor,
+        away=trace(off_the_limit(*pieces, place)),
+        excess=trace(beyond_the_factor(*pieces, statement.factor, place)),
+        excess_over_half=trace(beyond_the_factor(*pieces, half, place)),
+    )
 
 
 def _by_parts(claim: Claim) -> Claim:
@@ -443,7 +505,41 @@ def wanted(
     if what == "value":
         return _wanted((prepared.primal,), None, inputs, binding, format_)
     forward = _forward_bounds(prepared, inputs, binding, format_) if what == "forward" else None
-    return _wanted(prepared.orders, forward, inputs, binding, format_)
+    found = _wanted(prepared.orders, forward, inputs, binding, format_)
+    return _iterated(prepared, found, inputs, binding, format_, normwise=False)
+
+
+def _iterated(
+    prepared: Prepared,
+    wants: tuple[Want, ...],
+    batch: Mapping[str, Array],
+    binding: Binding,
+    format_: FloatFormat,
+    *,
+    normwise: bool,
+) -> tuple[Want, ...]:
+    """What is wanted of a limit: its formula may be off, and so may an iteration, by its reach."""
+    iteration = prepared.iteration
+    if iteration is None:
+        return wants
+    (want,) = wants
+
+    @cache
+    def radius(largest: float, *, envelope: bool) -> Array:
+        limits = replace(format_, largest=largest)
+        options = {"envelope": envelope, "normwise": normwise and not envelope}
+        found = reach(iteration, batch, binding, limits, **options).radius
+        return found.reshape((-1, *[1] * (want.value.ndim - 1)))
+
+    allowed = np.maximum(want.allowed, radius(format_.largest, envelope=False) + want.error)
+
+    def widen(largest: float) -> Array:
+        if normwise:
+            return allowed
+        further = radius(largest, envelope=True) + want.error
+        return np.maximum(np.maximum(want.widen(largest), further), allowed)
+
+    return (replace(want, allowed=allowed, widen=widen),)
 
 
 def overflows(
@@ -475,6 +571,7 @@ def wanted_by(
     if cell.way.error_class == "normwise":
         orders = (prepared.primal,) if kind == "value" else prepared.orders
         want = _normwise(orders, inputs, binding, format_)
+        want = _iterated(prepared, want, inputs, binding, format_, normwise=True)
     else:
         want = wanted(prepared, inputs, binding, format_, what=what)
     if prepared.is_complex:

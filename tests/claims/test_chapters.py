@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from verimath import Claim, Gradient, Hessian, Jacobian, Status, check, numeric
+from verimath import Claim, Converges, Gradient, Hessian, Jacobian, Status, check, numeric
 from verimath.catalogue import all_claims, claims_of, lecture_claims
 from verimath.claims import CHAPTERS, FURTHER, LECTURE, depths
 from verimath.report.record import ClaimRecord
@@ -24,7 +24,7 @@ def claimed(claim: Claim) -> Callable[..., Any]:
     statement = claim.statement
     if isinstance(statement, Gradient | Jacobian | Hessian):
         return statement.equals
-    return statement.right
+    return statement.to if isinstance(statement, Converges) else statement.right
 
 
 def planted(claim: Claim) -> dict[str, Callable[..., Any]]:

@@ -13,7 +13,7 @@ from array_api_compat import array_namespace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from verimath import AtMost, catalogue
+from verimath import AtMost, Converges, catalogue
 from verimath.formula.derive import derive
 from verimath.formula.latex import formula_tex, size_tex, statement_tex, step_tex, symbol
 from verimath.formula.trace import trace
@@ -432,6 +432,23 @@ def test_statements_of_the_catalogue(claim_id):
     assert found == STATEMENTS[claim_id]
 
 
+def test_iterations_are_printed_with_limit_and_factor():
+    claim = catalogue.all_claims()["newton-square-root-converges"]
+    prepared = _prepared(claim)
+    found = statement_tex(claim.statement, prepared.primal, prepared.printed)
+    assert found == (
+        r"x \leftarrow \frac{1}{2}\left(x + \frac{a}{x}\right) \quad\text{tends to}\quad \sqrt{a} "
+        r"\quad\text{by the factor}\quad \frac{1}{2} < 1"
+    )
+
+
+def primal_of(statement):
+    """The function whose graph is the primal of a statement."""
+    if isinstance(statement, Converges):
+        return statement.to
+    return getattr(statement, "of", None) or statement.left
+
+
 @pytest.mark.parametrize("claim", catalogue.all_claims().values(), ids=lambda c: c.id)
 def test_the_catalogues_formulas_read_as_what_they_compute(claim):
     prepared = _prepared(claim)
@@ -444,11 +461,11 @@ def test_the_catalogues_formulas_read_as_what_they_compute(claim):
         low = max(low, -1.0)
         high = min(high, low + 2.0)
         values[name] = generator.uniform(low, high, tuple(s.at(sizes) for s in node.shape))
-    function = getattr(claim.statement, "of", None) or claim.statement.left
+    function = primal_of(claim.statement)
     tex = formula_tex(prepared.primal)
     if "pmatrix" not in tex and len(prepared.primal.outputs) == 1:
         assert_reads_as(tex, function(*values.values()), values, sizes)
-    assert "<math" in _mathml(statement_tex(claim.statement, prepared.primal, prepared.claimed))
+    assert "<math" in _mathml(statement_tex(claim.statement, prepared.primal, prepared.printed))
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ broadcasts). Input arrays are exact: every float is.
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -100,24 +101,27 @@ def evaluate_all(
     dtypes: Iterable[str | FloatFormat] = (),
     envelope: bool = False,
     normwise: bool = False,
+    around: Mapping[str, Array] | None = None,
 ) -> tuple[tuple[Enclosure, ...], ...]:
     """`evaluate` for several formulas of the same inputs, what they share computed once.
 
     `normwise` gives every step the bound of its largest element, and matrix products that of
-    Strassen's method: docs/bounds.md, "Error classes".
+    Strassen's method: docs/bounds.md, "Error classes". `around` says of inputs how far from the
+    given numbers they may be: for each x that near, |result in T at x - exact value at x| <= B.
     """
-    how = _How(envelope, normwise)
+    how = _How(envelope, normwise, around is not None)
     walk = _walk_of(formulas, binding, tuple(dtypes), how)
     with np.errstate(all="ignore"):
-        return walk.run(inputs, {})
+        return walk.run(inputs, {}, around or {})
 
 
 @dataclass(frozen=True, slots=True)
 class _How:
-    """Whether bounds are an envelope, and whether they are those of the largest elements."""
+    """Whether bounds are an envelope, those of the largest elements, or for inputs within balls."""
 
     envelope: bool = False
     normwise: bool = False
+    around: bool = False
 
 
 _POSITIVE = frozenset({"exp", "abs"})  # whose values are magnitudes
@@ -147,7 +151,7 @@ def _walk_of(
     joint = own.joint(formats[0])
     if joint is not None:
         own, formats = joint, [joint, *formats[1:]]
-    if how != _How():
+    if how.envelope or how.normwise:
         own, formats = own.in_itself, [format_.in_itself for format_ in formats]
     walk = _Walk(merged(formulas, customary=how.envelope), dict(binding), own, tuple(formats), how)
     found.append((given, walk))
@@ -179,6 +183,10 @@ class _Known:
         """The value without any error."""
         bounds = (EXACT,) * len(self.bounds)
         return _Known(self.value, np.abs(self.value), EXACT, bounds, self.reach)
+
+    def about(self, value: Array, radius: Array) -> "_Known":
+        """An input within a radius of a value; this one has the largest magnitude that it may."""
+        return replace(self, value=value, error=radius)
 
     def chosen(self, weights: Array) -> "_Known":
         """With these numbers, which are exact, where they are numbers."""
@@ -215,6 +223,7 @@ class _Walk:
     ) -> None:
         self.graph, self.binding = graph, binding
         self.own, self.envelope, self.normwise = own, how.envelope, how.normwise
+        self.around = how.around
         self.formats = tuple(own if format_ == own else format_ for format_ in formats)
         self.shapes = [tuple(n.at(binding) for n in step.node.shape) for step in graph.steps]
         self.varying = [(k, step) for k, step in enumerate(graph.steps) if step.varies]
@@ -226,10 +235,19 @@ class _Walk:
                     self.fixed[place] = _known_exact(self._step(place, step, self.fixed, {}))
 
     def run(
-        self, inputs: Mapping[str, Array], weights: Mapping[int, Array]
+        self,
+        inputs: Mapping[str, Array],
+        weights: Mapping[int, Array],
+        around: Mapping[str, Array] = MappingProxyType({}),
     ) -> tuple[tuple[Enclosure, ...], ...]:
         known = dict(self.fixed)
+        largest = {name: np.abs(inputs[name]) + radius for name, radius in around.items()}
         for place, step in self.varying:
+            if step.node.operation == "input" and step.node.parameter in around:
+                name = step.node.parameter
+                at_most = self._step(place, step, known, {**inputs, **largest})
+                known[place] = at_most.about(inputs[name], around[name])
+                continue
             known[place] = self._step(place, step, known, inputs)
             if place in weights:
                 known[place] = known[place].chosen(weights[place])
@@ -309,9 +327,14 @@ class _Walk:
         if self.envelope:
             far = reach(node, [c.reach for c in below], value, numbers, self.binding)
         base = base_of(node, [c.magnitude for c in below])
-        operands = [Operand(c.value, c.error, c.error, c.magnitude) for c in below]
+        # In a ball the float64 value is one number, any other one is `error` away from it.
+        sure = [EXACT if self.around else c.error for c in below]
+        operands = [
+            Operand(c.value, e, c.error, c.magnitude) for c, e in zip(below, sure, strict=True)
+        ]
         error = self._settled(node, size, size, self.own, None, operands, base)
         magnitude = size if error is EXACT else size + error
+        scale = magnitude if self.around else size
         bounds: list[Array] = []
         for k, format_ in enumerate(self.formats):
             if format_ is self.own and not (self.envelope or self.normwise):
@@ -322,7 +345,7 @@ class _Walk:
                     bounds.append(error)
                     continue
             operands = [Operand(c.value, c.error, c.bounds[k], c.magnitude) for c in below]
-            bound = self._settled(node, magnitude, size, format_, error, operands, base)
+            bound = self._settled(node, magnitude, scale, format_, error, operands, base)
             bound = self._rearranged(place, node, bound, magnitude, far, format_)
             if self.normwise:
                 bound = normwise_bound(node, bound, operands, self.binding, format_)

@@ -19,7 +19,7 @@ from verimath.behaviour.lab import Bench, Fault
 from verimath.behaviour.layouts import layouts
 from verimath.behaviour.repeats import Pair, repeats, right_before, unsteady
 from verimath.behaviour.script import script
-from verimath.claim import AtMost, Claim, Derivative, Equal, Gradient
+from verimath.claim import AtMost, Claim, Converges, Derivative, Equal, Gradient
 from verimath.examples import Batch, Example, batch_of
 from verimath.judge import Judgement, judge, judge_bound
 from verimath.pairs import joined
@@ -159,7 +159,7 @@ class Behaviour:
         match self._claim.statement:
             case Derivative() as statement:
                 formula = statement.equals
-            case Equal(right=formula) | AtMost(of=formula):
+            case Equal(right=formula) | AtMost(of=formula) | Converges(to=formula):
                 pass
         way = Way("claimed", "formula", formula, ("numpy", "torch"), standard=True)
         return self._bench_of(replace(self._cell, way=way))

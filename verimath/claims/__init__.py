@@ -12,6 +12,7 @@ FURTHER = (
     "layers",
     "matrices",
     "iterations",
+    "convergence",
     "algebra",
     "depths",
     "complex_numbers",

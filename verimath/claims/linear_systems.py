@@ -4,7 +4,18 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from verimath import AtMost, Claim, Domain, Equal, numeric, reals, well_conditioned
+from verimath import (
+    AtMost,
+    Claim,
+    Converges,
+    Domain,
+    Equal,
+    diagonally_dominant,
+    given,
+    numeric,
+    reals,
+    well_conditioned,
+)
 
 
 def _numbers(x: Any, values: list[Any]) -> Any:
@@ -118,4 +129,59 @@ jacobi_converges = Claim(
     statement=AtMost(of=_error_after_two_steps, bound=1),
     expected="refuted",
     repaired="tour-group-jacobi-error",
+)
+
+
+# --- when it converges ------------------------------------------------------------------------
+
+
+def _solution(A: Any, b: Any, x: Any) -> Any:
+    return array_namespace(A).linalg.solve(A, b)
+
+
+def _eye(A: Any) -> Any:
+    return array_namespace(A).eye(A.shape[0], dtype=A.dtype, device=A.device)
+
+
+def _diagonal(A: Any) -> Any:
+    return array_namespace(A).linalg.diagonal(A)
+
+
+def _jacobi(A: Any, b: Any, x: Any) -> Any:
+    S = _eye(A) * _diagonal(A)
+    return (b - (A - S) @ x) / _diagonal(A)
+
+
+def _jacobi_factor(A: Any, b: Any, x: Any) -> Any:
+    """The largest sum of a row beside the diagonal, in units of the diagonal."""
+    xp, d = array_namespace(A), array_namespace(A).abs(_diagonal(A))
+    return xp.max((xp.sum(xp.abs(A), axis=1) - d) / d)
+
+
+jacobi_on_dominant = Claim(
+    id="jacobi-converges",
+    title="Jacobi's iteration tends to the solution if each row's diagonal outweighs the rest",
+    source="Saad, Iterative Methods for Sparse Linear Systems, 2nd ed. (2003), theorem 4.9; "
+    "lecture, L-08, repaired",
+    domain=Domain(A=diagonally_dominant("n n"), b=reals("n", -8, 8), x=reals("n", -8, 8)),
+    statement=Converges(step=_jacobi, of="x", to=_solution, factor=_jacobi_factor),
+    assume=["each element of the diagonal outweighs the rest of its row"],
+    mutants={
+        "T's sign": lambda A, b, x: _solution(2 * _eye(A) * _diagonal(A) - A, b, x),
+        "not divided by the diagonal": lambda A, b, x: _solution(
+            A - _eye(A) * _diagonal(A) + _eye(A), b, x
+        ),
+        "one step alone": _jacobi,
+        "the transposed system's solution": lambda A, b, x: _solution(A.T, b, x),
+    },
+)
+
+jacobi_on_the_tour_group = Claim(
+    id="tour-group-jacobi-iterates",
+    title="Jacobi's iteration tends to the solution of the tour group's system, as of any",
+    source="lecture, L-08",
+    domain=Domain(A=given([[3, 3.2], [3.5, 3.6]]), b=reals("2", -200, 200), x=reals("2", -50, 50)),
+    statement=Converges(step=_jacobi, of="x", to=_solution, factor=_jacobi_factor),
+    expected="refuted",
+    repaired="jacobi-converges",
 )

@@ -10,11 +10,20 @@ printed by name, so a step reads in the formula's own words.
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from keyword import iskeyword
 
-from verimath.claim import AtMost, Derivative, Equal, Gradient, Hessian, Jacobian, Statement
+from verimath.claim import (
+    AtMost,
+    Converges,
+    Derivative,
+    Equal,
+    Gradient,
+    Hessian,
+    Jacobian,
+    Statement,
+)
 from verimath.formula import operations as op
 from verimath.formula.derive import LocalStep
 from verimath.formula.graph import Formula, Node, Subscripts
@@ -140,8 +149,17 @@ def statement_tex(statement: Statement, primal: Formula, claimed: Formula | None
             return f"{formula_tex(primal)} = {formula_tex(claimed)}"
         case AtMost(bound=bound), _:
             return rf"\left|{formula_tex(primal)}\right| \le {_decimal(bound)}"
+        case Converges(of=of), Formula():
+            return _iteration_tex(symbol(of), primal, claimed)
         case _:
             return formula_tex(primal)
+
+
+def _iteration_tex(x: str, limit: Formula, steps: Formula) -> str:
+    """An iteration: its step and its factor, which are the outputs of `steps`, and its limit."""
+    step, factor = (formula_tex(replace(steps, outputs=(node,))) for node in steps.outputs)
+    tends = rf"{x} \leftarrow {step} \quad\text{{tends to}}\quad {formula_tex(limit)}"
+    return rf"{tends} \quad\text{{by the factor}}\quad {factor} < 1"
 
 
 def _up_to_tex(statement: Derivative) -> str:
@@ -252,6 +270,8 @@ def _other_tex(node: Node, x: list[_Tex]) -> _Tex:
             return _Tex(rf"\max\left({x[0].text},\, {x[1].text}\right)", _SCRIPTED)
         case "subgradient":
             return _subgradient_tex(node, x)
+        case "gather" if _is_whole_axis(node):
+            return x[0]
         case "gather":
             return _Tex(rf"{x[0].at_least(_ATOM)}\left[{x[1].text}\right]", _SCRIPTED)
         case "scatter":
@@ -270,6 +290,12 @@ def _other_tex(node: Node, x: list[_Tex]) -> _Tex:
         case name:
             call = _CALLS[name] + _axis_tex(node)
             return _Tex(rf"{call}\left({x[0].text}\right)", _SCRIPTED)
+
+
+def _is_whole_axis(node: Node) -> bool:
+    """Whether the one element of an axis is taken, which stays one: nothing is left out."""
+    (before, after), axis = (node.inputs[0].shape, node.shape), node.parameter
+    return len(before) == len(after) and before[axis] == after[axis] == ONE
 
 
 def _triangle(node: Node) -> str | None:

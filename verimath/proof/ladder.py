@@ -13,10 +13,12 @@ import itertools
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 from verimath.arithmetic.exact import UndecidedError
 from verimath.claim import AtMost, Derivative, Equal
+from verimath.convergence import Iteration
 from verimath.domain import Input
 from verimath.errors import NotExpressibleError
 from verimath.formula.core import lowered, partly_defined
@@ -123,6 +125,9 @@ def climb(prepared: Prepared, bindings: Sequence[Binding], *, seed: int = 0) -> 
     try:
         if prepared.claimed is None:
             found = _bounded(prepared, seed)
+        elif prepared.iteration is not None:
+            fixed = _climb(identity, None, bindings, named, seed)
+            found = _converging(identity, prepared.iteration, fixed, seed)
         elif isinstance(statement, Equal) and statement.by_induction:
             parts = [
                 _climb(replace(identity, left=(a,), right=(b,)), None, bindings, named, seed)
@@ -178,6 +183,38 @@ def _bounded(prepared: Prepared, seed: int) -> Proof:
     shapes = (binding_text({}),)
     certificate = certify.of_bound(identity, nodes, bound.factor)
     return Proof(label="exact_at_shapes", shapes=shapes, certificate=(certificate,))
+
+
+def _converging(identity: Identity, iteration: Iteration, fixed: Proof, seed: int) -> Proof:
+    """What a proof of the fixed point says of the iteration: its factor is sampled, or refuted."""
+    if fixed.label == "refuted":
+        return fixed.model_copy(update={"finding": f"a step from the limit: {fixed.finding}"})
+    one, zero = Constant(Fraction(1)), Constant(Fraction(0))
+    tests = (
+        ("the contraction factor", iteration.factor, one),
+        ("the excess", iteration.excess, zero),
+    )
+    for what, formula, bound in tests:
+        of = replace(identity, left=formula.outputs, right=formula.outputs)
+        try:
+            found = exceed(of, bound, seed=seed)
+        except NotExpressibleError:
+            continue
+        if found is not None:
+            refuted = _exceeded(of, found, bound, given=False)
+            text = (refuted.finding or "").replace("the value", what, 1)
+            return refuted.model_copy(update={"finding": text})
+    rung = fixed.label.replace("_", " ")
+    known = f"undecided ({fixed.finding})" if fixed.label == "none" else f"proved ({rung})"
+    return Proof(
+        label="sampled",
+        shapes=fixed.shapes,
+        hypotheses=fixed.hypotheses,
+        axioms=fixed.axioms,
+        rules=fixed.rules,
+        finding=f"that a step from the limit stays there is {known}; that every step contracts by "
+        "the factor, and that the factor is below 1, is sampled",
+    )
 
 
 def _exceeded(identity: Identity, found: Excess, bound: Constant, given: bool) -> Proof:

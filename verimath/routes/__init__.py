@@ -15,6 +15,7 @@ from verimath.backends import Backend
 from verimath.claim import (
     AtMost,
     Claim,
+    Converges,
     Derivative,
     Equal,
     ErrorClass,
@@ -28,17 +29,22 @@ from verimath.claim import (
 )
 from verimath.dtypes import DTYPES
 from verimath.errors import ClaimError
+from verimath.iterations import at_the_limit
 from verimath.tangent import Part
 
 Derived = Literal["gradient", "jacobian", "hessian"]
-Kind = Literal["formula", "numeric", "reverse", "forward", "value", "sympy"]
+Kind = Literal[
+    "formula", "numeric", "reverse", "forward", "value", "sympy", "iteration", "contraction"
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
     """A route as it is run; `kind` says how, `side` whose word it is.
 
-    `derived` is what the kinds "reverse" and "forward" make of the function.
+    An "iteration" is run with its function, a step, repeated; a "contraction" isn't run: it stands
+    for what is stated of steps, which enclosures decide. `derived` is what the kinds "reverse" and
+    "forward" make of the function.
     """
 
     name: str
@@ -115,6 +121,23 @@ def implied_ways(claim: Claim) -> tuple[Way, ...]:
                 Way("sympy", "sympy", of, ("numpy",), ("float64",), side="claim"),
                 Way("formula", "formula", of, _ALL, side="claim", standard=True),
             )
+        case Converges(step=step, of=of, to=to):
+            stays = at_the_limit(step, to, list(claim.domain.inputs).index(of))
+            return (
+                Way("sympy", "sympy", to, ("numpy",), ("float64",)),
+                Way("the limit", "formula", to, _ALL, standard=True),
+                Way("a step from the limit", "formula", stays, _ALL, side="claim", standard=True),
+                Way("iteration", "iteration", step, _ALL, side="claim", standard=True),
+                Way(
+                    "contraction",
+                    "contraction",
+                    step,
+                    ("numpy",),
+                    ("float64",),
+                    side="claim",
+                    standard=True,
+                ),
+            )
 
 
 _MODES: tuple[tuple[Kind, str], ...] = (
@@ -189,7 +212,8 @@ def cells(
         Cell(_placed(way, backend, dtype), backend, dtype)
         for way in ways
         for backend in backends
-        if backend.library in way.libraries and (way.kind != "sympy" or backend.name == "numpy")
+        if backend.library in way.libraries
+        and (way.kind not in ("sympy", "contraction") or backend.name == "numpy")
         for dtype in dtypes
         if dtype in way.dtypes and dtype in backend.dtypes
     )

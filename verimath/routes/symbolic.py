@@ -17,7 +17,7 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from verimath.arithmetic.symbolic import exact
-from verimath.claim import AtMost, Derivative, Equal, Hessian, Statement
+from verimath.claim import AtMost, Converges, Derivative, Equal, Hessian, Statement
 from verimath.errors import ClaimError
 from verimath.formula.complex_array import apart, joined
 from verimath.formula.literals import read_literal
@@ -549,6 +549,8 @@ def entries(statement: Statement, inputs: Mapping[str, Objects]) -> tuple[Object
                 return call(statement.left, inputs)
             case AtMost():
                 return call(statement.of, inputs)
+            case Converges():
+                return call(statement.to, inputs)
     except (TypeError, ValueError, AttributeError) as error:
         raise ClaimError(f"the formula doesn't run on symbols: {error}") from error
 
