@@ -888,3 +888,20 @@ def test_what_a_formula_needs_is_printed_and_nothing_else(name):
     found = equal(formula, lambda x: 2 * formula(x) / 2, x=reals("n"))
     assert found.label.startswith("all_shapes")
     assert found.hypotheses == wanted
+
+
+def test_a_sign_is_not_zero_and_a_mask_may_be():
+    def cancelled(factor):
+        """What has to differ from zero, beside what is compared."""
+        found = equal(
+            lambda x: (1 - factor * number(x > 0, x)) * x / (1 - factor * number(x > 0, x)),
+            lambda x: x,
+            x=reals("n"),
+        )
+        assert found.label.startswith("all_shapes")
+        return [text for text in found.hypotheses if "≠ 0" in text and "kinks" not in text]
+
+    assert cancelled(2) == []
+    assert cancelled(1) == ["1 - H(x_i) ≠ 0"]
+    assert cancelled(-1) == []
+    assert cancelled(-2) == []

@@ -492,10 +492,12 @@ def _is_whole(expression: Expression) -> bool:
 
 
 def nonzero_text(head: Head) -> str | None:
-    """The hypothesis that a definition is not zero; None if it is positive for all reals.
+    """The hypothesis that a definition is not zero; None if it is positive, or a sign.
 
     A sum over an index may be empty, so it counts as nonnegative only.
     """
+    if _is_two_numbers(head):
+        return None
     signs = [
         coefficient > 0
         and all(
@@ -509,3 +511,20 @@ def nonzero_text(head: Head) -> str | None:
         for m, _ in head.definition
     )
     return None if strict and all(signs) else f"{definition_text(head)} ≠ 0"
+
+
+def _is_two_numbers(head: Head) -> bool:
+    """Whether a definition is a number plus a multiple of one step, and zero on neither side.
+
+    At its kink a step is one half, which "off the kinks" leaves out.
+    """
+    definition = dict(head.definition)
+    constant = definition.pop(UNIT, Fraction(0))
+    if len(definition) != 1:
+        return False
+    ((monomial, coefficient),) = definition.items()
+    (factor, *others) = monomial.factors or (None,)
+    if factor is None or others or monomial.powers or monomial.bound:
+        return False
+    is_step = (factor.head.kind, factor.head.name, factor.exponent) == ("function", "step", 1)
+    return is_step and bool(constant) and bool(constant + coefficient)
