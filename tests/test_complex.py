@@ -708,7 +708,9 @@ def test_formulas_are_printed_with_the_numbers_put_together():
 
     claims = {claim.id: claim for claim in claims_of(complex_numbers)}
     assert r"\frac{z}{w} = " in explanation(claims["quotient-by-conjugate"])
-    assert r"\left|z\right|^2 \odot \left|w\right|^2" in explanation(claims["magnitude-of-product"])
+    assert r"\left|z\right|^{2} \odot \left|w\right|^{2}" in explanation(
+        claims["magnitude-of-product"]
+    )
     assert r"\nabla_{z}" in explanation(claims["squared-magnitude-gradient"])
 
 

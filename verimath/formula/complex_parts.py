@@ -182,7 +182,7 @@ SQUARED = Composite(
     (lambda a, b: a * a + b * b,),
     lambda a, b, y, g: (g * applied(_TWICE, a, b), g * applied(_TWICE, b, a)),
     lambda a, b, y, s, t: _squared_forward(a, b, s, t),
-    tex=r"\left|#1 + i\,#2\right|^2",
+    tex=r"\left|#1 + i\,#2\right|^{2}",
     customary=(lambda a, b: _scaled_hypot(a, b) ** 2,),
 )
 
@@ -233,7 +233,7 @@ EXP_RE = Composite(
     (_exp_cos, _exp_cos_twice),
     lambda a, b, y, g: (g * y, -(g * applied(EXP_IM, a, b))),
     _exp_re_forward,
-    tex=r"\Re e^{#1 + i\,#2}",
+    tex=r"\Re \mathrm{e}^{#1 + i\,#2}",
 )
 EXP_IM = Composite(
     "imaginary part of the exponential",
@@ -241,5 +241,5 @@ EXP_IM = Composite(
     (_exp_sin, _exp_sin_twice),
     lambda a, b, y, g: (g * y, g * applied(EXP_RE, a, b)),
     _exp_im_forward,
-    tex=r"\Im e^{#1 + i\,#2}",
+    tex=r"\Im \mathrm{e}^{#1 + i\,#2}",
 )

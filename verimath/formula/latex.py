@@ -354,6 +354,8 @@ def _composite_tex(node: Node, x: list[_Tex]) -> str:
     template = node.parameter.tex or rf"\operatorname{{{node.parameter.name}}}\left(#\right)"
     if "#1" in template:  # each operand has a place of its own
         for number, piece in enumerate(x, start=1):
+            factor = rf"i\,{{{piece.at_least(_PRODUCT)}}}"
+            template = template.replace(rf"i\,#{number}", factor)
             template = template.replace(f"#{number}", f"{{{piece.text}}}")
         return _BOTH_PARTS.sub(r"\1", template)
     return template.replace("#", r",\, ".join(piece.text for piece in x))
