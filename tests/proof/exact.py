@@ -160,6 +160,9 @@ def cholesky(numbers, a):
     return low
 
 
+LARGEST = 2**18  # products of numbers in one step; more would take minutes
+
+
 def einsum(numbers, operands, output):
     """Sum of products; `operands` are pairs of an array and the names of its axes."""
     numbered = {}
@@ -172,7 +175,10 @@ def einsum(numbers, operands, output):
     for k, (array, axes) in enumerate(todo):
         # An index is summed as soon as nothing later has it.
         later = {i for _, others in todo[k + 1 :] for i in others} | set(wanted)
-        kept = [i for i in dict.fromkeys([*have, *axes]) if i in later]
+        met = dict(zip([*have, *axes], [*found.shape, *array.shape], strict=True))
+        if math.prod(met.values()) > LARGEST:
+            raise Unsupported("a sum of too many products")
+        kept = [i for i in met if i in later]
         found = np.asarray(np.einsum(found, have, array, axes, kept), dtype=object)
         found, have = numbers.reduce(found), kept
     return np.transpose(found, [have.index(i) for i in wanted])
