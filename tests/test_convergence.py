@@ -512,6 +512,7 @@ def fast():
     )
 
 
+@pytest.mark.xdist_group("fast")
 @pytest.mark.parametrize(
     "route",
     [
@@ -532,6 +533,7 @@ def test_who_gets_to_the_limit_passes(fast, route):
     assert found.elements
 
 
+@pytest.mark.xdist_group("fast")
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("route", ["early", "three steps"])
 def test_who_stops_early_is_wrong(fast, route, dtype):

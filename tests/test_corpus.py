@@ -60,12 +60,15 @@ def group(case):
     return f"{case.claim}: {case.name}"
 
 
+def marks_of(claim_id):
+    """The cases of a claim share a run; all but a few claims are slow."""
+    together = pytest.mark.xdist_group(claim_id)
+    return [together] if claim_id in QUICK else [together, pytest.mark.deep]
+
+
 def cases(found):
     """Cases as parameters, the slow ones marked."""
-    return [
-        pytest.param(case, id=group(case), marks=[] if case.claim in QUICK else [pytest.mark.deep])
-        for case in found
-    ]
+    return [pytest.param(case, id=group(case), marks=marks_of(case.claim)) for case in found]
 
 
 @pytest.mark.parametrize("case", cases(right_cases()))
@@ -81,7 +84,7 @@ def test_a_wrong_implementation_is_rejected(case):
     assert any(v.status in BAD for v in of_case(case)), [v.status for v in of_case(case)]
 
 
-@pytest.mark.parametrize("claim_id", sorted(QUICK))
+@pytest.mark.parametrize("claim_id", [pytest.param(i, marks=marks_of(i)) for i in sorted(QUICK)])
 def test_the_claim_itself_holds(claim_id):
     own = [v for v in verdicts(claim_id) if v.route in OWN]
     assert own
@@ -102,7 +105,7 @@ def test_every_case_has_a_claim_and_every_claim_cases():
 
 @pytest.mark.deep
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("case", [*right_cases(), *wrong_cases()], ids=group)
+@pytest.mark.parametrize("case", cases([*right_cases(), *wrong_cases()]))
 def test_in_every_dtype_at_three_seeds(case, seed):
     found = of_case(case, seed, every=True)
     rejected = any(v.status in BAD for v in found)

@@ -1,6 +1,7 @@
 """The house itself: public names, lazy imports, and that these tests can fail."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,13 @@ import verimath
 
 HEAVY = ("torch", "sympy")
 ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.xdist_group("house")
+def test_what_tests_share_is_computed_by_one_process(request: pytest.FixtureRequest) -> None:
+    """A pytest that ignores the groups of pytest-xdist makes the suite half as long again."""
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        assert request.node.nodeid.endswith("@house")
 
 
 def imported_by(code: str) -> set[str]:

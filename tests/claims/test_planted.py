@@ -10,6 +10,8 @@ import pytest
 from verimath import Claim, Status, Verdict, check, numeric
 from verimath.catalogue import lecture_claims
 
+pytestmark = pytest.mark.xdist_group("planted")
+
 # The right gradients, written once more by a third hand, and what a missing 1/n multiplies by.
 
 

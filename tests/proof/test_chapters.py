@@ -8,13 +8,13 @@ import pytest
 
 from verimath import prove
 from verimath.catalogue import all_claims
-from verimath.claim import Equal
+from verimath.claim import Converges, Equal
 from verimath.errors import ClaimError
 from verimath.power import mutants_of
 from verimath.prepare import prepare, rank_choices
 from verimath.proof import certify
-from verimath.proof.identity import Identity, at_sizes, for_all_sizes
-from verimath.proof.ladder import small_bindings
+from verimath.proof.identity import at_sizes, for_all_sizes
+from verimath.proof.ladder import both_sides, small_bindings
 from verimath.proof.normal_form import normalise
 from verimath.proof.refute import refute
 from verimath.rechecking.counterexample import check_counterexample
@@ -37,21 +37,14 @@ def prepared_of(claim):
 
 
 def identity_of(prepared, formula):
-    return Identity(
-        left=prepared.reference.outputs,
-        right=formula.outputs,
-        inputs=prepared.claim.domain.inputs,
-        shapes={name: node.shape for name, node in prepared.primal.inputs.items()},
-        allowed=prepared.allows,
-        primal=prepared.primal.outputs,
-    )
+    return replace(both_sides(prepared), right=formula.outputs)
 
 
 def mutants(claim):
     """Generated ones and those that were written with the claim, as identities that are false."""
     prepared = prepared_of(claim)
     found = {name: identity_of(prepared, f) for name, f in mutants_of(prepared).items()}
-    side = "right" if isinstance(claim.statement, Equal) else "equals"
+    side = {Equal: "right", Converges: "to"}.get(type(claim.statement), "equals")
     for name, function in claim.mutants.items():
         try:
             other = prepared_of(
@@ -59,7 +52,9 @@ def mutants(claim):
             )
         except ClaimError:
             continue  # of another shape, or nothing that can be traced
-        found[name] = identity_of(prepared, other.claimed)
+        # Of an iteration the limit is the reference, and what is claimed a step from there.
+        formula = other.reference if side == "to" else other.claimed
+        found[name] = identity_of(prepared, formula)
     return prepared, found
 
 

@@ -69,7 +69,7 @@ def are_equal(prepared: Prepared, one: Formula, other: Formula) -> bool:
 
     Proved to be, or evaluated in balls at many small points and nowhere told apart.
     """
-    sides = _identity(prepared)
+    sides = both_sides(prepared)
     identity = replace(sides, left=one.outputs, right=other.outputs, ties=True)
     bindings = small_bindings(prepared)
     if wide_kink(identity, bindings) is not None:
@@ -118,7 +118,7 @@ def climb(prepared: Prepared, bindings: Sequence[Binding], *, seed: int = 0) -> 
     """
     domain = prepared.claim.domain
     named = bool(domain.names or domain.variadics)  # otherwise the domain is of one shape
-    identity = _identity(prepared)
+    identity = both_sides(prepared)
     statement = prepared.claim.statement
     if not named and not bindings:
         return Proof(label="none", finding="undecided: the formulas aren't defined at this shape")
@@ -143,7 +143,7 @@ def climb(prepared: Prepared, bindings: Sequence[Binding], *, seed: int = 0) -> 
     return found.model_copy(update={"hypotheses": tuple(read)})
 
 
-def _identity(prepared: Prepared) -> Identity:
+def both_sides(prepared: Prepared) -> Identity:
     """Both sides of a statement; one that has a single side is its own other."""
     other = prepared.reference if prepared.claimed is None else prepared.claimed
     return Identity(
@@ -160,7 +160,7 @@ def _bounded(prepared: Prepared, seed: int) -> Proof:
     """A bound on what given numbers come to; over drawn ones it can only be refuted."""
     statement, inputs = prepared.claim.statement, prepared.claim.domain.inputs
     assert isinstance(statement, AtMost)  # every other statement has two sides
-    identity = _identity(prepared)
+    identity = both_sides(prepared)
     given = all(spec.values is not None for spec in inputs.values())
     try:
         bound = Constant(rational_number(float(statement.bound)))
