@@ -905,3 +905,12 @@ def test_a_sign_is_not_zero_and_a_mask_may_be():
     assert cancelled(1) == ["1 - H(x_i) ≠ 0"]
     assert cancelled(-1) == []
     assert cancelled(-2) == []
+
+
+def test_ties_of_real_numbers_are_no_crash():
+    def chosen(x, y):
+        return ns(x).where(x == y, x, y)
+
+    found = equal(chosen, lambda x, y: chosen(x, y) + 0 * x, x=reals("n"), y=reals("n"))
+    assert found.label == "none"
+    assert "`==` between real numbers" in found.finding

@@ -139,6 +139,8 @@ def climb(prepared: Prepared, bindings: Sequence[Binding], *, seed: int = 0) -> 
     except RecursionError:
         depth = f"{sys.getrecursionlimit()} calls within calls"
         return Proof(label="none", finding=f"undecided: nested too deeply, beyond {depth}")
+    except NotExpressibleError as error:  # rewritten to nothing, but with no certificate
+        return Proof(label="none", finding=f"undecided: {error}")
     read = dict.fromkeys((*readings(prepared), *found.hypotheses))
     return found.model_copy(update={"hypotheses": tuple(read)})
 
