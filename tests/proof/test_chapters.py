@@ -26,7 +26,9 @@ TRUE = {
 }
 # Nowhere defined (a singular matrix), or defined only where it is the truth (divided by a mask).
 WITHOUT_A_VALUE = {
-    ("damped-jacobi-converges", "a quotient for the product"),  # by the residual of the solution
+    # Divided by the residual of the solution.
+    ("damped-jacobi-converges", "a quotient for the product"),
+    ("damped-jacobi-converges", "turned upside down"),
     ("gauss-seidel-error", "the cases swapped"),
     ("sor-error", "the first term dropped"),
     ("two-layer-relu-gradients", "a quotient for the product"),
