@@ -253,6 +253,7 @@ def main():
     for side, bad, words in SIDES:
         cells = " | ".join(str(count[side, t, bad]) for t in ("verimath", "slow", "fast"))
         print(f"| {words} | {cells} |")
+    print(f"\n{_NOTE}")
     print("\n| claim | implementation | is | why | verimath | slow | fast |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     print("\n".join(rows))
