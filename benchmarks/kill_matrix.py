@@ -222,6 +222,10 @@ def commit():
     return name.stdout.strip() + (" with changes" if changed.returncode else "")
 
 
+_NOTE = """"only" after a reason names the dtypes that a case is for: some code is right but where
+float16 overflows or underflows, and is listed there among the wrong ones."""
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dtype", default=None)
