@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from array_api_compat import array_namespace
 
 from verimath.formula import complex_parts
+from verimath.formula.refusing import Refusing
 from verimath.formula.source import refused
 from verimath.pairs import grouped, halves
 
@@ -84,7 +85,7 @@ def named_parts(name: str, value: Any) -> tuple[tuple[str, Any], ...]:
     return tuple(zip(halves(name), (value.re, value.im), strict=True))
 
 
-class ComplexArray:
+class ComplexArray(Refusing):
     """An array of the standard by its parts; `im` is None for one of real numbers.
 
     A conjugate knows of what (`conjugate_of`), so that conj(z) z is read as |z|^2.
@@ -197,32 +198,6 @@ class ComplexArray:
     def __getitem__(self, key: Any) -> "ComplexArray":
         bare = tuple(map(_bare, key)) if isinstance(key, tuple) else _bare(key)
         return _partwise(lambda x: x[bare], self)
-
-    def __array_ufunc__(self, ufunc: Any, *_: Any, **__: Any) -> NoReturn:
-        raise refused(
-            f"numpy's `{ufunc.__name__}` can't take part in a formula; "
-            "use the functions of `xp = array_namespace(x)`, such as `xp.exp`"
-        )
-
-    def __array_function__(self, function: Any, *_: Any, **__: Any) -> NoReturn:
-        raise refused(
-            f"numpy's `{function.__name__}` can't take part in a formula; "
-            "use the functions of `xp = array_namespace(x)`, such as `xp.sum`"
-        )
-
-    def __bool__(self) -> NoReturn:
-        raise refused("a formula may not branch on the value of an array")
-
-    def __float__(self) -> NoReturn:
-        raise refused("an array of a formula holds no number; use array-API functions, not `math`")
-
-    __int__ = __index__ = __complex__ = __float__  # pyright: ignore[reportAssignmentType]
-
-    def __iter__(self) -> NoReturn:
-        raise refused("a formula may not iterate over an array; use array-API operations")
-
-    def __setitem__(self, key: Any, value: Any) -> NoReturn:
-        raise refused("a formula may not assign into an array; build the result from operations")
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__"):

@@ -14,6 +14,7 @@ from verimath.formula.dimension import Dimension, dimension
 from verimath.formula.graph import Node
 from verimath.formula.indexing import indexed
 from verimath.formula.literals import read_literal
+from verimath.formula.refusing import Refusing
 from verimath.formula.source import here, refused
 from verimath.shapes import shape_text, total_size
 
@@ -96,7 +97,7 @@ def _negated(mask: "TracedArray") -> "TracedArray":
     return apply(op.logical, "not", mask.node)
 
 
-class TracedArray:
+class TracedArray(Refusing):
     """An array of the standard (data-apis.org) that records operations; it holds no numbers."""
 
     __slots__ = ("node",)
@@ -222,32 +223,6 @@ class TracedArray:
         keys = key if isinstance(key, tuple) else (key,)
         plain = [k.node if isinstance(k, TracedArray) else k for k in keys]
         return apply(indexed, self.node, plain)
-
-    def __array_ufunc__(self, ufunc: Any, *_: Any, **__: Any) -> NoReturn:
-        raise refused(
-            f"numpy's `{ufunc.__name__}` can't take part in a formula; "
-            "use the functions of `xp = array_namespace(x)`, such as `xp.exp`"
-        )
-
-    def __array_function__(self, function: Any, *_: Any, **__: Any) -> NoReturn:
-        raise refused(
-            f"numpy's `{function.__name__}` can't take part in a formula; "
-            "use the functions of `xp = array_namespace(x)`, such as `xp.sum`"
-        )
-
-    def __bool__(self) -> NoReturn:
-        raise refused("a formula may not branch on the value of an array")
-
-    def __float__(self) -> NoReturn:
-        raise refused("an array of a formula holds no number; use array-API functions, not `math`")
-
-    __int__ = __index__ = __complex__ = __float__  # pyright: ignore[reportAssignmentType]
-
-    def __iter__(self) -> NoReturn:
-        raise refused("a formula may not iterate over an array; use array-API operations")
-
-    def __setitem__(self, key: Any, value: Any) -> NoReturn:
-        raise refused("a formula may not assign into an array; build the result from operations")
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__"):
