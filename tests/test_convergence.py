@@ -30,7 +30,8 @@ from verimath import (
 )
 from verimath.arithmetic.rounding import evaluate_all
 from verimath.backends import get_backend
-from verimath.convergence import reach, violation
+from verimath.convergence.contraction import violation
+from verimath.convergence.reach import reach
 from verimath.dtypes import nearest
 from verimath.formula.trace import trace
 from verimath.prepare import prepare, wanted

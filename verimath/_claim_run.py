@@ -18,6 +18,7 @@ from verimath.behaviour.checks import Behaviour, applies_to
 from verimath.behaviour.lab import Fault
 from verimath.behaviour.repeats import fault_of_two
 from verimath.claim import AtMost, Claim, Converges, Derivative, Equal, Route
+from verimath.convergence.running import counted, not_compared, ruling, shown, steps_of
 from verimath.domain import Domain
 from verimath.dtypes import own_dtype
 from verimath.examples import (
@@ -29,7 +30,6 @@ from verimath.examples import (
 )
 from verimath.formula.latex import statement_tex
 from verimath.isolation import LostError, isolated
-from verimath.iterating import counted, not_compared, ruling, shown, steps_of
 from verimath.judge import (
     Finding,
     Judgement,

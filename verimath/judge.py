@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from verimath.arithmetic.values import Array
 from verimath.backends import Fetched
-from verimath.convergence import violation
+from verimath.convergence.contraction import violation
 from verimath.dtypes import roundoff
 from verimath.pairs import dtype_of, part_of
 from verimath.prepare import Prepared, Want

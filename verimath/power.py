@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from verimath.arithmetic.rounding import evaluate
 from verimath.arithmetic.values import Array
 from verimath.backends import Fetched
-from verimath.convergence import violation
+from verimath.convergence.contraction import violation
 from verimath.domain import Domain
 from verimath.dtypes import nearest, roundoff
 from verimath.examples import Batch

@@ -25,7 +25,9 @@ from verimath.arithmetic.rounding import (
     evaluate_all,
 )
 from verimath.claim import AtMost, Claim, Converges, Derivative, Equal, Hessian, Jacobian
-from verimath.convergence import Iteration, depends, reach
+from verimath.convergence.functions import at_the_limit
+from verimath.convergence.iteration import Iteration, iteration_of
+from verimath.convergence.reach import reach
 from verimath.domain import Domain
 from verimath.errors import ClaimError, FormulaError
 from verimath.formula.derive import (
@@ -39,7 +41,6 @@ from verimath.formula.graph import Formula, Kind, Node, topological
 from verimath.formula.jacobian import hessian, jacobian
 from verimath.formula.trace import trace as trace_formula
 from verimath.formula.traced import TracedArray, as_node
-from verimath.iterations import at_the_limit, beyond_the_factor, off_the_limit
 from verimath.pairs import grouped, has_pairs
 from verimath.routes import Cell
 from verimath.shapes import Binding, Size, shape_text
@@ -282,59 +283,12 @@ def _prepare(claim: Claim, ranks: Mapping[str, int]) -> Prepared:
         case Converges():
             limit = trace(statement.to, shapes)
             place = list(shapes).index(statement.of)
-            iteration = _iteration(statement, claim.domain, limit, partial(trace, inputs=shapes))
+            iteration = iteration_of(statement, claim.domain, limit, partial(trace, inputs=shapes))
             after = trace(at_the_limit(statement.step, statement.to, place), shapes)
             printed = replace(
                 iteration.step, outputs=(*iteration.step.outputs, *iteration.factor.outputs)
             )
             return Prepared(claim, ranks, limit, limit, after, None, {}, printed, iteration)
-
-
-def _iteration(
-    statement: Converges, domain: Domain, limit: Formula, trace: Callable[..., Formula]
-) -> Iteration:
-    """The formulas of an iteration, whose shapes have to be those of its iterate."""
-    of, place = statement.of, list(domain.inputs).index(statement.of)
-    step, factor = trace(statement.step), trace(statement.factor)
-    x = limit.inputs[of]
-    for what, formula in (("the step", step), ("the limit", limit)):
-        shapes = [output.shape for output in formula.outputs]
-        if shapes != [x.shape]:
-            found = " and ".join(map(shape_text, shapes))
-            raise FormulaError(
-                f"{what} `{formula.name}` gives an array of shape {found}, but the iterate "
-                f"{of!r} has shape {shape_text(x.shape)}; they have to agree for every size"
-            )
-    shapes = [output.shape for output in factor.outputs]
-    if shapes != [()]:
-        found = " and ".join(map(shape_text, shapes))
-        raise FormulaError(
-            f"the contraction factor `{factor.name}` has shape {found}; wanted one number, a 0-d "
-            "array such as xp.max(...)"
-        )
-    for what, formula in (("limit", limit), ("contraction factor", factor)):
-        if depends(formula, of):
-            raise FormulaError(
-                f"the {what} `{formula.name}` depends on the iterate {of!r}; wanted one for all "
-                "iterates, a formula of the other inputs"
-            )
-    low, high = domain.inputs[of].limits("float64")
-    pieces, whole = (statement.step, statement.to), statement.factor
-
-    def half(*inputs: TracedArray) -> TracedArray:
-        return whole(*inputs) / 2
-
-    return Iteration(
-        of=of,
-        low=low,
-        high=high,
-        step=step,
-        to=limit,
-        factor=factor,
-        away=trace(off_the_limit(*pieces, place)),
-        excess=trace(beyond_the_factor(*pieces, statement.factor, place)),
-        excess_over_half=trace(beyond_the_factor(*pieces, half, place)),
-    )
 
 
 def _by_parts(claim: Claim) -> Claim:

@@ -18,7 +18,7 @@ from typing import Any
 
 from verimath.arithmetic.exact import UndecidedError
 from verimath.claim import AtMost, Derivative, Equal
-from verimath.convergence import Iteration
+from verimath.convergence.iteration import Iteration
 from verimath.domain import Input
 from verimath.errors import NotExpressibleError
 from verimath.formula.core import lowered, partly_defined
