@@ -10,7 +10,8 @@ from tests.conftest import INPUTS
 from verimath import Claim, Domain, Gradient, Status, _claim_run, check, numeric, reals
 from verimath.arbiter import rule
 from verimath.claim import Equal
-from verimath.prepare import prepare, wanted
+from verimath.reference.evaluate import wanted
+from verimath.reference.prepare import prepare
 from verimath.report.text import verdict_text
 
 

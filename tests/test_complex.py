@@ -45,7 +45,8 @@ from verimath.formula.derive import push_forward
 from verimath.judge import apart
 from verimath.layouts import LAYOUTS, arranged
 from verimath.pairs import joined, real_numbers
-from verimath.prepare import prepare, wanted_by
+from verimath.reference.evaluate import wanted_by
+from verimath.reference.prepare import prepare
 from verimath.routes import cells, ways_of
 from verimath.routes.execute import execute
 

@@ -44,9 +44,12 @@ from verimath.pairs import COMPLEX, joined, real_numbers, whole
 from verimath.plans import Plan
 from verimath.power import Bench
 from verimath.power import mutants as generated_mutants
-from verimath.prepare import Prepared, Want, prepare, rank_choices, wanted, wanted_by
 from verimath.proof.explicit import is_explicit, prove
 from verimath.proof.ladder import STRENGTH, climbed, combined, small_bindings
+from verimath.reference.evaluate import wanted, wanted_by
+from verimath.reference.prepare import prepare, rank_choices
+from verimath.reference.prepared import Prepared
+from verimath.reference.want import Want
 from verimath.report.record import (
     Array,
     ClaimRecord,
@@ -420,7 +423,7 @@ class ClaimRun:
         key = (*batch.ranks.items(), *batch.sizes.items())
         if key not in self._lambdified:
             shapes = {name: array.shape for name, array in inputs.items()}
-            statement = self._of(batch).claim.statement
+            statement = self._of(batch).statement
             self._lambdified[key] = symbolic.lambdify(statement, shapes)
         values = symbolic.numeric_value(self._lambdified[key], inputs)
         return tuple(Fetched(value, "float64", True) for value in values)

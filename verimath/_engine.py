@@ -16,8 +16,8 @@ from verimath.errors import UsageError, VerificationError
 from verimath.formula.latex import statement_tex
 from verimath.isolation import can_isolate
 from verimath.outcome import summarise
-from verimath.prepare import prepare, rank_choices
 from verimath.proof.ladder import climbed
+from verimath.reference.prepare import prepare, rank_choices
 from verimath.report.record import (
     ClaimRecord,
     Proof,

@@ -18,7 +18,7 @@ from verimath.formula.derive import derive
 from verimath.formula.latex import formula_tex, size_tex, statement_tex, step_tex, symbol
 from verimath.formula.trace import trace
 from verimath.pairs import joined
-from verimath.prepare import prepare
+from verimath.reference.prepare import prepare
 from verimath.report.mathml import to_mathml
 from verimath.shapes import Size
 

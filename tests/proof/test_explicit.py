@@ -10,7 +10,6 @@ from verimath import AtMost, Claim, Domain, Equal, Gradient, check, given, reals
 from verimath.claims.autograd import mean_square, printed_rank_one
 from verimath.formula.derive import derive
 from verimath.formula.trace import trace
-from verimath.prepare import prepare
 from verimath.proof.explicit import (
     _Domain,
     check_steps,
@@ -19,6 +18,7 @@ from verimath.proof.explicit import (
     prove,
     vanishes,
 )
+from verimath.reference.prepare import prepare
 from verimath.shapes import Size
 
 

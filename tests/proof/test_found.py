@@ -24,8 +24,8 @@ from verimath import (
     reals,
     simplex,
 )
-from verimath.prepare import prepare, rank_choices
 from verimath.proof.ladder import climbed
+from verimath.reference.prepare import prepare, rank_choices
 
 
 def proof(statement, **inputs):

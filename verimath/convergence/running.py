@@ -22,7 +22,8 @@ from verimath.convergence.functions import (
     until_still,
 )
 from verimath.convergence.reach import reach
-from verimath.prepare import Prepared, Want
+from verimath.reference.prepared import Prepared
+from verimath.reference.want import Want
 from verimath.routes import Cell
 from verimath.shapes import Binding
 
@@ -157,6 +158,6 @@ def _violation(
 
 def _statement(prepared: Prepared) -> tuple[Converges, int]:
     """The statement, and the place of its iterate among the inputs."""
-    statement = prepared.claim.statement
+    statement = prepared.statement
     assert isinstance(statement, Converges)  # nothing else is iterated
     return statement, list(prepared.claim.domain.inputs).index(statement.of)

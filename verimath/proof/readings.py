@@ -6,7 +6,7 @@ from verimath.domain import Input
 from verimath.formula.core import is_long
 from verimath.formula.graph import Node, topological
 from verimath.formula.literals import Constant, read_literal
-from verimath.prepare import Prepared
+from verimath.reference.prepared import Prepared
 
 _LARGEST = 1 << 1023
 
