@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
-from verimath._claim_run import ClaimRun, Options
+from verimath._claim_run.run import ClaimRun, Options
 from verimath.backends import get_backend, select_backends
 from verimath.claim import Claim, Derivative, Function, Route, numeric
 from verimath.dtypes import DTYPES
