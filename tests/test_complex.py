@@ -41,7 +41,7 @@ from verimath.backends import get_backend, select_backends
 from verimath.catalogue import claims_of
 from verimath.claims import complex_numbers
 from verimath.examples import draw_examples
-from verimath.formula.derive import push_forward
+from verimath.formula.forward import push_forward
 from verimath.judge import apart
 from verimath.layouts import LAYOUTS, arranged
 from verimath.pairs import joined, real_numbers

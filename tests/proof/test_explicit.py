@@ -264,7 +264,7 @@ def test_an_open_comparison_is_sampled_and_no_failure():
 
 
 def test_a_step_names_what_was_found(monkeypatch):
-    from verimath.formula import derive as rules
+    from verimath.formula import reverse as rules
 
     monkeypatch.setitem(rules.REVERSE, "reshape", lambda node, c: [c])  # the wrong shape
     monkeypatch.setitem(rules.REVERSE, "power", lambda node, c: [c])

@@ -15,7 +15,8 @@ from verimath.convergence.functions import at_the_limit
 from verimath.convergence.iteration import iteration_of
 from verimath.domain import Domain
 from verimath.errors import ClaimError, FormulaError
-from verimath.formula.derive import Derivation, derive, gradients, push_forward
+from verimath.formula.derive import Derivation, derive, gradients
+from verimath.formula.forward import push_forward
 from verimath.formula.graph import Formula, Kind
 from verimath.formula.jacobian import hessian, jacobian
 from verimath.formula.trace import trace as trace_formula

@@ -11,8 +11,9 @@ from verimath.arithmetic.formats import FloatFormat
 from verimath.arithmetic.rounding import Enclosure, evaluate
 from verimath.claim import Claim, Statement
 from verimath.convergence.iteration import Iteration
-from verimath.formula.derive import Derivation, divided_product
+from verimath.formula.derive import Derivation
 from verimath.formula.graph import Formula, Node, topological
+from verimath.formula.reverse import divided_product
 from verimath.pairs import has_pairs
 from verimath.shapes import Binding, Size
 
