@@ -716,7 +716,7 @@ def test_formulas_are_printed_with_the_numbers_put_together():
 
 
 def test_parts_of_variables_are_printed_by_their_names():
-    from verimath.formula.latex import symbol
+    from verimath.formula.latex.symbols import symbol
 
     assert symbol("z.re") == r"\Re{z}"
     assert symbol("w_hat.im") == r"\Im{w_{\mathrm{hat}}}"

@@ -13,7 +13,7 @@ from verimath.claim import Claim, Derivative, Function, Route, numeric
 from verimath.dtypes import DTYPES
 from verimath.environment import environment
 from verimath.errors import UsageError, VerificationError
-from verimath.formula.latex import statement_tex
+from verimath.formula.latex.statements import statement_tex
 from verimath.isolation import can_isolate
 from verimath.outcome import summarise
 from verimath.proof.ladder import climbed

@@ -12,7 +12,7 @@ from verimath.errors import FormulaError
 from verimath.formula import batching, derive, forward, reverse, slopes
 from verimath.formula import operations as op
 from verimath.formula.graph import Formula, Subscripts
-from verimath.formula.latex import formula_tex
+from verimath.formula.latex.statements import formula_tex
 from verimath.formula.trace import trace
 from verimath.routes import symbolic as route
 from verimath.shapes import ONE, Size

@@ -16,7 +16,7 @@ from verimath.behaviour.checks import Behaviour, applies_to
 from verimath.claim import Claim, Route
 from verimath.domain import Domain
 from verimath.examples import draw_examples
-from verimath.formula.latex import statement_tex
+from verimath.formula.latex.statements import statement_tex
 from verimath.isolation import LostError, isolated
 from verimath.outcome import outcome_of
 from verimath.plans import Plan

@@ -1,4 +1,4 @@
-"""What the rules of both modes share: slopes of functions, products of all others, half a matrix."""
+"""What the rules of both modes share: slopes of functions, products of all others, halves."""
 
 import math
 from collections.abc import Callable

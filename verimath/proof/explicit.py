@@ -21,7 +21,7 @@ from verimath.domain import Input, reals
 from verimath.errors import ClaimError
 from verimath.formula.derive import Derivation, LocalStep
 from verimath.formula.graph import Formula, Node
-from verimath.formula.latex import step_tex
+from verimath.formula.latex.statements import step_tex
 from verimath.proof.readings import readings
 from verimath.reference.prepared import Prepared
 from verimath.report.record import Proof, ProofLabel, Step
