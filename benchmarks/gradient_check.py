@@ -22,7 +22,8 @@ from verimath.backends import get_backend
 from verimath.claim import autograd
 from verimath.judge import judge, judge_stacked
 from verimath.plans import LARGEST_COUNT
-from verimath.prepare import prepare, wanted_by
+from verimath.reference.evaluate import wanted_by
+from verimath.reference.prepare import prepare
 from verimath.report.record import Status
 from verimath.routes import Cell, Way, declared_ways
 from verimath.routes.execute import execute

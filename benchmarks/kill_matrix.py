@@ -30,7 +30,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from tests.corpus import claims, right_cases, wrong_cases
 from verimath import Status
-from verimath._claim_run import ClaimRun, _verdict
+from verimath._claim_run import written
+from verimath._claim_run.failing import ruling_of
+from verimath._claim_run.run import ClaimRun
 from verimath._engine import DEFAULT_EXAMPLES, _options
 from verimath.backends.torch import StandardTensor
 from verimath.dtypes import DTYPES
@@ -45,20 +47,19 @@ SIDES = (
 )
 
 
-class Unshrunk(ClaimRun):
-    """A run that doesn't look for the smallest example on which a wrong case fails."""
+class Unshrunk:
+    """Failures of a run that doesn't look for the smallest example on which a wrong case fails."""
 
-    def __init__(self, claim, cases, options):
-        super().__init__(claim, [case.route for case in cases], options)
+    def __init__(self, run, cases):
+        self.judging, self.failures = run.judging, run.failures
         self.wrong = {case.name for case in cases if case.mistake}
 
-    def _failing(self, cell, example, tally, behaviour):
-        if case_of(cell.way.name) not in self.wrong:
-            return super()._failing(cell, example, tally, behaviour)
-        ruling = self._ruling(cell, example, tally.judgement)
-        if ruling is not None and not ruling.agrees:
-            return super()._failing(cell, example, tally, behaviour)
-        return _verdict(cell, tally.judgement.status)
+    def verdict(self, cell, example, tally, behaviour):
+        if case_of(cell.way.name) in self.wrong:
+            ruling = ruling_of(self.judging, cell, example, tally.judgement)
+            if ruling is None or ruling.agrees:
+                return written.verdict(cell, tally.judgement.status)
+        return self.failures.verdict(cell, example, tally, behaviour)
 
 
 def case_of(way):
@@ -72,7 +73,9 @@ def ours(claim, cases, dtypes, seed, candidates):
     A route of the claim itself that is rejected is on the wrong side, too.
     """
     wrong = {case.name: bool(case.mistake) for case in cases}
-    run = Unshrunk(claim, cases, _options(None, dtypes, DEFAULT_EXAMPLES, seed))
+    options = _options(None, dtypes, DEFAULT_EXAMPLES, seed)
+    run = ClaimRun(claim, [case.route for case in cases], options)
+    run.failures = Unshrunk(run, cases)
     verdicts = {name: [] for name in wrong}
     bad, told = set(), []
     for cell in sorted(
@@ -83,7 +86,7 @@ def ours(claim, cases, dtypes, seed, candidates):
         candidate = cell.way.side == "candidate"
         if (candidates and not candidate) or (candidate and wrong[name] and name in bad):
             continue
-        verdict = run._held(cell)
+        verdict = run.held(cell)
         if candidate:
             verdicts[name].append(verdict)
             bad |= {name} if verdict.status in BAD else set()

@@ -17,7 +17,8 @@ from gradient_check import best
 
 from verimath.arithmetic.rounding import evaluate_all
 from verimath.backends import get_backend
-from verimath.prepare import prepare, wanted
+from verimath.reference.evaluate import wanted
+from verimath.reference.prepare import prepare
 
 ROUNDS = 7
 

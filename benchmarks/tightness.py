@@ -21,7 +21,9 @@ from cases import CASES, Case, inputs_of
 
 from verimath.backends import get_backend
 from verimath.dtypes import DTYPES, roundoff
-from verimath.prepare import Want, prepare, wanted
+from verimath.reference.evaluate import wanted
+from verimath.reference.prepare import prepare
+from verimath.reference.want import Want
 
 BATCH = 4096  # examples judged at once
 CHANGE = 1e-12

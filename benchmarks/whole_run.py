@@ -17,8 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from verimath import _claim_run as run_module
-from verimath._claim_run import ClaimRun
+from verimath._claim_run import judging
+from verimath._claim_run import run as run_module
+from verimath._claim_run.failing import Failures
+from verimath._claim_run.run import ClaimRun
 from verimath._engine import run
 from verimath.behaviour.checks import Behaviour
 from verimath.catalogue import all_claims
@@ -58,14 +60,14 @@ def main() -> None:
     for owner, name, part in (
         (ClaimRun, "proof", "proof"),
         (run_module, "draw_examples", "examples"),
-        (run_module, "wanted_by", "bounds"),
-        (run_module, "execute", "calls"),
-        (run_module, "judge", "judge"),
-        (run_module, "judge_bound", "judge"),
+        (judging, "wanted_by", "bounds"),
+        (judging, "execute", "calls"),
+        (judging, "judge", "judge"),
+        (judging, "judge_bound", "judge"),
         (Behaviour, "before_values", "behaviour"),
         (Behaviour, "after_values", "behaviour"),
-        (ClaimRun, "_mutants", "mutants"),
-        (ClaimRun, "_failing", "shrink"),
+        (run_module, "mutants_of", "mutants"),
+        (Failures, "verdict", "shrink"),
     ):
         clock.wrap(owner, name, part)
     print(f"python benchmarks/whole_run.py {' '.join(sys.argv[1:])}".rstrip())

@@ -7,10 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import INPUTS
-from verimath import Claim, Domain, Gradient, Status, _claim_run, check, numeric, reals
+from verimath import Claim, Domain, Gradient, Status, check, numeric, reals
+from verimath._claim_run import judging
 from verimath.arbiter import rule
 from verimath.claim import Equal
-from verimath.prepare import prepare, wanted
+from verimath.reference.evaluate import wanted
+from verimath.reference.prepare import prepare
 from verimath.report.text import verdict_text
 
 
@@ -51,8 +53,8 @@ def test_nobody_is_accused_by_a_value_that_balls_exclude(monkeypatch):
         found = original(cell, prepared, inputs, binding)
         return tuple(replace(want, value=want.value * (1 + 1e-9)) for want in found)
 
-    original = _claim_run.wanted_by
-    monkeypatch.setattr(_claim_run, "wanted_by", spoiled)
+    original = judging.wanted_by
+    monkeypatch.setattr(judging, "wanted_by", spoiled)
     _, (verdict,) = wrong_verdicts()
     assert verdict.status is Status.INCONCLUSIVE
     assert verdict.defect is None

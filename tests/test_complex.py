@@ -41,11 +41,12 @@ from verimath.backends import get_backend, select_backends
 from verimath.catalogue import claims_of
 from verimath.claims import complex_numbers
 from verimath.examples import draw_examples
-from verimath.formula.derive import push_forward
+from verimath.formula.forward import push_forward
 from verimath.judge import apart
 from verimath.layouts import LAYOUTS, arranged
 from verimath.pairs import joined, real_numbers
-from verimath.prepare import prepare, wanted_by
+from verimath.reference.evaluate import wanted_by
+from verimath.reference.prepare import prepare
 from verimath.routes import cells, ways_of
 from verimath.routes.execute import execute
 
@@ -715,7 +716,7 @@ def test_formulas_are_printed_with_the_numbers_put_together():
 
 
 def test_parts_of_variables_are_printed_by_their_names():
-    from verimath.formula.latex import symbol
+    from verimath.formula.latex.symbols import symbol
 
     assert symbol("z.re") == r"\Re{z}"
     assert symbol("w_hat.im") == r"\Im{w_{\mathrm{hat}}}"

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from verimath import Claim, Domain, Gradient, Status, UsageError, check, composites, reals
 from verimath.arithmetic.rounding import evaluate
 from verimath.composites import Composite
-from verimath.formula.derive import derive, inlined, push_forward
-from verimath.formula.graph import Formula
+from verimath.formula.derive import derive
+from verimath.formula.forward import push_forward
+from verimath.formula.graph import Formula, inlined
 from verimath.formula.trace import trace
 from verimath.shapes import Size
 

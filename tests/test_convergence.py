@@ -30,10 +30,12 @@ from verimath import (
 )
 from verimath.arithmetic.rounding import evaluate_all
 from verimath.backends import get_backend
-from verimath.convergence import reach, violation
+from verimath.convergence.contraction import violation
+from verimath.convergence.reach import reach
 from verimath.dtypes import nearest
 from verimath.formula.trace import trace
-from verimath.prepare import prepare, wanted
+from verimath.reference.evaluate import wanted
+from verimath.reference.prepare import prepare
 from verimath.report.record import Status
 from verimath.report.text import verdict_text
 from verimath.shapes import Size

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from verimath.backends import Fetched
 from verimath.judge import Judgement, judge, judge_bound, judge_stacked, worse
-from verimath.prepare import Want
+from verimath.reference.want import Want
 from verimath.report.record import Status
 
 WRONG, PASS, OPEN = Status.WRONG, Status.PASS, Status.INCONCLUSIVE

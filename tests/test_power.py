@@ -8,7 +8,7 @@ from verimath import Claim, Domain, Equal, Gradient, check, composites, given, r
 from verimath.formula.mutate import mutate
 from verimath.formula.trace import trace
 from verimath.power import mutants_of
-from verimath.prepare import prepare
+from verimath.reference.prepare import prepare
 from verimath.shapes import Size
 
 N, D = Size.of("n"), Size.of("d")

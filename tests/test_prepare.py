@@ -10,7 +10,8 @@ from array_api_compat import array_namespace
 from verimath import AtMost, Claim, Domain, Equal, Gradient, masks, reals
 from verimath.backends import get_backend
 from verimath.errors import ClaimError
-from verimath.prepare import prepare, wanted, wanted_by
+from verimath.reference.evaluate import wanted, wanted_by
+from verimath.reference.prepare import prepare
 from verimath.routes import Cell, Way
 
 

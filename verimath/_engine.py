@@ -7,17 +7,17 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
-from verimath._claim_run import ClaimRun, Options
+from verimath._claim_run.run import ClaimRun, Options
 from verimath.backends import get_backend, select_backends
 from verimath.claim import Claim, Derivative, Function, Route, numeric
 from verimath.dtypes import DTYPES
 from verimath.environment import environment
 from verimath.errors import UsageError, VerificationError
-from verimath.formula.latex import statement_tex
+from verimath.formula.latex.statements import statement_tex
 from verimath.isolation import can_isolate
 from verimath.outcome import summarise
-from verimath.prepare import prepare, rank_choices
 from verimath.proof.ladder import climbed
+from verimath.reference.prepare import prepare, rank_choices
 from verimath.report.record import (
     ClaimRecord,
     Proof,

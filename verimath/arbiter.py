@@ -20,7 +20,7 @@ from verimath.arithmetic.exact import UndecidedError, evaluate
 from verimath.errors import NotExpressibleError
 from verimath.formula.core import lowered
 from verimath.formula.graph import Formula, Node, topological
-from verimath.prepare import Want
+from verimath.reference.want import Want
 from verimath.shapes import Binding
 
 _LARGEST = 20_000  # elements of all intermediate results

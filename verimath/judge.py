@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 
 from verimath.arithmetic.values import Array
 from verimath.backends import Fetched
-from verimath.convergence import violation
+from verimath.convergence.contraction import violation
 from verimath.dtypes import roundoff
 from verimath.pairs import dtype_of, part_of
-from verimath.prepare import Prepared, Want
+from verimath.reference.prepared import Prepared
+from verimath.reference.want import Want
 from verimath.report.record import Defect, Status
 from verimath.shapes import Binding
 

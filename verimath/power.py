@@ -16,15 +16,16 @@ from numpy.typing import NDArray
 from verimath.arithmetic.rounding import evaluate
 from verimath.arithmetic.values import Array
 from verimath.backends import Fetched
-from verimath.convergence import violation
+from verimath.convergence.contraction import violation
 from verimath.domain import Domain
 from verimath.dtypes import nearest, roundoff
 from verimath.examples import Batch
 from verimath.formula.graph import Formula
 from verimath.formula.mutate import mutate, slip
 from verimath.judge import judge
-from verimath.prepare import Prepared, Want
 from verimath.proof.ladder import are_equal
+from verimath.reference.prepared import Prepared
+from verimath.reference.want import Want
 from verimath.report.record import Mutant, Status
 
 # The same mistake at many places says little more: so many are tried.

@@ -14,7 +14,7 @@ from verimath.claim import Function, Seeder
 from verimath.layouts import placement
 from verimath.packing import pack
 from verimath.pairs import real_numbers
-from verimath.prepare import Want
+from verimath.reference.want import Want
 from verimath.residual import System
 from verimath.routes import Cell, Derived
 

@@ -21,7 +21,8 @@ from verimath.backends import Fetched
 from verimath.errors import ClaimError
 from verimath.formula.graph import Formula
 from verimath.judge import Results
-from verimath.prepare import Prepared, Want
+from verimath.reference.prepared import Prepared
+from verimath.reference.want import Want
 from verimath.shapes import Binding
 
 

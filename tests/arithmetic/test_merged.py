@@ -13,7 +13,7 @@ from verimath.arithmetic.values import contracted, equation_of, is_transposition
 from verimath.composites import log_softmax, softmax
 from verimath.formula.graph import Node, Subscripts
 from verimath.formula.trace import trace
-from verimath.prepare import prepare
+from verimath.reference.prepare import prepare
 from verimath.shapes import Size
 
 SHAPES = {"x": (Size.of("n"), Size.of("d"))}

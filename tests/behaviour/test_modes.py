@@ -13,7 +13,7 @@ from tests.functions import MeanSquare, Squares, SumOfSquares, WithoutJvp
 from verimath import Claim, Domain, Gradient, Status, autograd, reals
 from verimath.behaviour.curvature import curvature, slope
 from verimath.claims.autograd import mean_square
-from verimath.prepare import prepare
+from verimath.reference.prepare import prepare
 
 # torch's forward mode warns of its own code on first use.
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")

@@ -1,7 +1,7 @@
 """Lowered formulas have the value, and the derivative, of the formula itself.
 
 The derivative comes from Taylor arithmetic in balls (python-flint's arb_series), which shares
-nothing with the rules of `derive`.
+nothing with the rules of `reverse`.
 """
 
 from fractions import Fraction
@@ -17,7 +17,8 @@ from verimath.arithmetic.ball import BALLS, decided
 from verimath.arithmetic.exact import Numbers, UndecidedError, evaluate
 from verimath.errors import NotExpressibleError
 from verimath.formula.core import KEPT_FUNCTIONS, lowered
-from verimath.formula.derive import derive, push_forward
+from verimath.formula.derive import derive
+from verimath.formula.forward import push_forward
 from verimath.formula.graph import topological
 
 CORE = frozenset(
@@ -234,8 +235,8 @@ def test_directional_derivatives_of_random_formulas(programs, data):
 
 
 def test_a_wrong_rule_is_noticed(monkeypatch, programs):
-    from verimath.formula import derive as rules
     from verimath.formula import operations as op
+    from verimath.formula import reverse as rules
 
     monkeypatch.setitem(rules.REVERSE, "add", lambda node, c: [c, op.function("negative", c)])
 

@@ -15,10 +15,11 @@ from verimath.arithmetic.rounding import evaluate
 from verimath.claims.autograd import mean_square
 from verimath.claims.regression import linear_regression
 from verimath.errors import FormulaError
-from verimath.formula import derive as derivation
 from verimath.formula import operations as op
-from verimath.formula.derive import derive, push_forward
+from verimath.formula.derive import derive
+from verimath.formula.forward import push_forward
 from verimath.formula.graph import Formula, Subscripts
+from verimath.formula.reverse import REVERSE
 from verimath.formula.trace import trace
 from verimath.proof.explicit import check_steps
 from verimath.shapes import Size
@@ -195,12 +196,12 @@ def _broken(rule):
     return double
 
 
-@pytest.mark.parametrize("operation", sorted(derivation.REVERSE))
+@pytest.mark.parametrize("operation", sorted(REVERSE))
 @pytest.mark.parametrize("name", FORMULAS)
 def test_breaking_a_rule_breaks_exactly_the_steps_that_use_it(monkeypatch, name, operation):
     function, shapes = FORMULAS[name]
     formula = trace(function, shapes)
-    monkeypatch.setitem(derivation.REVERSE, operation, _broken(derivation.REVERSE[operation]))
+    monkeypatch.setitem(REVERSE, operation, _broken(REVERSE[operation]))
     derived = derive(formula, tuple(shapes))
     steps = check_steps(derived, BINDINGS)
     for local, step in zip(derived.steps, steps, strict=True):
@@ -220,7 +221,7 @@ def test_a_step_without_a_small_shape_is_not_called_checked():
     ("claim", "operation"), [(mean_square, "power"), (linear_regression, "einsum")]
 )
 def test_a_broken_rule_is_seen_by_check(monkeypatch, claim, operation):
-    monkeypatch.setitem(derivation.REVERSE, operation, _broken(derivation.REVERSE[operation]))
+    monkeypatch.setitem(REVERSE, operation, _broken(REVERSE[operation]))
     record = check(claim, backend="numpy", dtype="float64", examples=5).claims[0]
     assert record.outcome == "not_as_expected"
     assert record.proof.label == "none"

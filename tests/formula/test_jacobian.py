@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from verimath.arithmetic.rounding import evaluate
 from verimath.errors import FormulaError
-from verimath.formula import derive as rules
+from verimath.formula import reverse as rules
 from verimath.formula.jacobian import hessian, jacobian, jacobians
 from verimath.formula.trace import trace
 from verimath.proof.explicit import check_steps

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from verimath import AtMost, Converges, catalogue
 from verimath.formula.derive import derive
-from verimath.formula.latex import formula_tex, size_tex, statement_tex, step_tex, symbol
+from verimath.formula.latex.statements import formula_tex, statement_tex, step_tex
+from verimath.formula.latex.symbols import size_tex, symbol
 from verimath.formula.trace import trace
 from verimath.pairs import joined
-from verimath.prepare import prepare
+from verimath.reference.prepare import prepare
 from verimath.report.mathml import to_mathml
 from verimath.shapes import Size
 

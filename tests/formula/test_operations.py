@@ -9,10 +9,10 @@ from verimath.arithmetic import bounds, symbolic, values
 from verimath.arithmetic.formats import documented
 from verimath.composites import softmax
 from verimath.errors import FormulaError
-from verimath.formula import batching, derive
+from verimath.formula import batching, derive, forward, reverse, slopes
 from verimath.formula import operations as op
 from verimath.formula.graph import Formula, Subscripts
-from verimath.formula.latex import formula_tex
+from verimath.formula.latex.statements import formula_tex
 from verimath.formula.trace import trace
 from verimath.routes import symbolic as route
 from verimath.shapes import ONE, Size
@@ -104,8 +104,8 @@ BY_THE_WALK = {"composite", "broadcast", "reshape", "einsum"}
 
 @pytest.mark.parametrize("operation", op.OPERATIONS)
 def test_every_operation_has_a_rule_of_every_kind(operation):
-    assert (operation in derive.REVERSE) is (operation not in LEAVES)
-    assert (operation in derive.FORWARD) is (operation not in LEAVES)
+    assert (operation in reverse.REVERSE) is (operation not in LEAVES)
+    assert (operation in forward.FORWARD) is (operation not in LEAVES)
     assert (operation in batching.RULES) is (operation not in LEAVES)
     assert operation in values.VALUES
     # `rounding` moves bounds as it moves numbers, and opens composites; sums share their base.
@@ -116,7 +116,7 @@ def test_every_operation_has_a_rule_of_every_kind(operation):
 
 def test_there_are_no_rules_for_what_does_not_exist():
     known = set(op.OPERATIONS)
-    for rules in (derive.REVERSE, derive.FORWARD, batching.RULES, values.VALUES, bounds.BOUNDS):
+    for rules in (reverse.REVERSE, forward.FORWARD, batching.RULES, values.VALUES, bounds.BOUNDS):
         assert set(rules) <= known
     assert set(symbolic._RULES) <= known
 
@@ -125,7 +125,7 @@ def test_there_are_no_rules_for_what_does_not_exist():
 def test_every_function_has_a_rule_of_every_kind(name):
     x = op.input_("x", (N,))
     node = op.function(name, x)
-    assert name in derive._FUNCTION_SLOPES
+    assert name in slopes._FUNCTION_SLOPES
     assert name in values._NUMPY_FUNCTIONS
     assert name in bounds._FUNCTION_CARRIES
     assert documented(name, "float64").roundoffs <= 8

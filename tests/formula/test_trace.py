@@ -402,6 +402,7 @@ ERRORS = {
     "a power of arrays": (lambda x: x**x, "an exponent has to be a number"),
     "an array as exponent": (lambda x: 2**x, "TypeError"),
     "an irrational exponent": (lambda x: x**math.pi, "the exponent pi is not rational"),
+    "an infinite exponent": (lambda x: x**math.inf, "the exponent inf is no real number"),
     "a string": (lambda x: x + "1", "a str can't take part"),
     "infinity": (lambda x: x + math.inf, "no real number"),
     "shapes": (lambda x: x @ x, r"shapes \(n, d\) and \(n, d\) don't fit: sizes d and n"),

@@ -11,13 +11,13 @@ from verimath.catalogue import all_claims
 from verimath.claim import Converges, Equal
 from verimath.errors import ClaimError
 from verimath.power import mutants_of
-from verimath.prepare import prepare, rank_choices
 from verimath.proof import certify
 from verimath.proof.identity import at_sizes, for_all_sizes
 from verimath.proof.ladder import both_sides, small_bindings
 from verimath.proof.normal_form import normalise
 from verimath.proof.refute import refute
 from verimath.rechecking.counterexample import check_counterexample
+from verimath.reference.prepare import prepare, rank_choices
 
 TRUE = {
     name: claim

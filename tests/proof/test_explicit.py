@@ -10,7 +10,6 @@ from verimath import AtMost, Claim, Domain, Equal, Gradient, check, given, reals
 from verimath.claims.autograd import mean_square, printed_rank_one
 from verimath.formula.derive import derive
 from verimath.formula.trace import trace
-from verimath.prepare import prepare
 from verimath.proof.explicit import (
     _Domain,
     check_steps,
@@ -19,6 +18,7 @@ from verimath.proof.explicit import (
     prove,
     vanishes,
 )
+from verimath.reference.prepare import prepare
 from verimath.shapes import Size
 
 
@@ -264,7 +264,7 @@ def test_an_open_comparison_is_sampled_and_no_failure():
 
 
 def test_a_step_names_what_was_found(monkeypatch):
-    from verimath.formula import derive as rules
+    from verimath.formula import reverse as rules
 
     monkeypatch.setitem(rules.REVERSE, "reshape", lambda node, c: [c])  # the wrong shape
     monkeypatch.setitem(rules.REVERSE, "power", lambda node, c: [c])

@@ -1,10 +1,15 @@
 """What an adversary once got a label for: claims that are false, or true under a condition."""
 
+import math
+import re
 from fractions import Fraction
 from math import pi
 
 import pytest
 from array_api_compat import array_namespace as ns
+from hypothesis import given as drawn
+from hypothesis import settings
+from hypothesis import strategies as st
 
 from verimath import (
     AtMost,
@@ -13,6 +18,7 @@ from verimath import (
     Domain,
     Equal,
     Gradient,
+    check,
     distinct,
     given,
     induction,
@@ -20,12 +26,14 @@ from verimath import (
     labels,
     masks,
     nonzero,
+    numeric,
     positive,
     reals,
     simplex,
 )
-from verimath.prepare import prepare, rank_choices
+from verimath.formula.literals import read_literal
 from verimath.proof.ladder import climbed
+from verimath.reference.prepare import prepare, rank_choices
 
 
 def proof(statement, **inputs):
@@ -544,6 +552,30 @@ def test_what_exponents_stand_for_is_printed():
     assert found.hypotheses == ("the exponent 0.3333333333333333 stands for 1/3",)
 
 
+def test_an_exponent_near_a_simple_one_is_another():
+    found = equal(lambda x: x**TWO_ULP, lambda x: x**TWO_ULP, x=positive("n"))
+    assert found.label == "all_shapes_derivation"
+    assert "the exponent 2.0000000000000004 is that, not 2" in found.hypotheses
+    assert equal(lambda x: x**TWO_ULP, lambda x: x**2, x=positive("n")).label == "refuted"
+    tenths = equal(lambda x: x ** (0.1 + 0.2), lambda x: x**0.3, x=positive("n"))
+    assert "the exponent 0.30000000000000004 is that, not 3/10" in tenths.hypotheses
+
+
+def test_code_is_judged_by_the_exponent_that_it_has():
+    squares = Claim(
+        id="x",
+        title="x",
+        source="x",
+        domain=Domain(x=positive("n")),
+        statement=Equal(left=lambda x: x**TWO_ULP, right=lambda x: x * x**1.0000000000000004),
+    )
+    report = check(squares, backend="numpy", dtype="float64", examples=40)
+    assert {v.status.value for v in report.claims[0].verdicts} == {"pass"}
+    two = numeric("two", lambda x: x**2)
+    report = check(squares, two, backend="numpy", dtype="float64", examples=40)
+    assert [v.status.value for v in report.claims[0].verdicts if v.route == "two"] == ["wrong"]
+
+
 def test_a_proof_is_about_finite_numbers():
     found = equal(lambda x: x - x, lambda x: ns(x).zeros_like(x), x=reals("n", allow_nan=True))
     assert found.hypotheses == ("x is finite",)
@@ -678,7 +710,37 @@ TWO_ULP = 2.0000000000000004  # the next number after two
 def test_a_literal_that_is_read_to_two_ulp_is_printed():
     found = equal(lambda x: TWO_ULP * x, lambda x: 2 * x, x=reals("n"))
     assert found.label == "all_shapes_derivation"
-    assert found.hypotheses == ("a literal within two ulp of 2 stands for 2",)
+    assert found.hypotheses == ("the literal 2.0000000000000004 stands for 2",)
+
+
+@settings(max_examples=60, deadline=None)
+@drawn(
+    st.sampled_from([math.pi, math.e, 1 / 3, 2.0, math.sqrt(2), 0.1, 1e-5, 1e300]),
+    st.integers(-3, 3),
+)
+def test_a_reading_shows_the_float_that_was_written(near, ulps):
+    written = near + ulps * math.ulp(near)
+    found = equal(lambda x: written * x, lambda x: x * written, x=reals("n"))
+    read = read_literal(written)
+    itself = read.is_rational and read.factor == Fraction(written)
+    assert len(found.hypotheses) == (0 if itself else 1)
+    for text in found.hypotheses:
+        shown, meant = re.fullmatch(r"the literal (\S+) stands for (\S+)", text).groups()
+        assert (float(shown), meant) == (written, str(read))
+
+
+def test_whole_numbers_and_fractions_are_what_they_are():
+    huge, third = 2**60 + 1, Fraction(1, 3)
+    assert equal(lambda x: huge * x, lambda x: x * huge, x=reals("n")).hypotheses == ()
+    assert equal(lambda x: third * x, lambda x: x * third, x=reals("n")).hypotheses == ()
+
+
+def test_values_that_differ_are_shown_with_digits_that_do():
+    near = 3.141592653589795  # not within two ulp of pi
+    found = equal(lambda x: near * x, lambda x: math.pi * x, x=reals("n"))
+    assert found.label == "refuted"
+    one, other = re.search(r"is (\S+) on one side and (\S+) on the other", found.finding).groups()
+    assert float(one) > float(other)
 
 
 def test_what_given_numbers_stand_for_is_printed():

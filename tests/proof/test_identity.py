@@ -24,8 +24,8 @@ from verimath import (
 )
 from verimath import composites as c
 from verimath import given as fixed
-from verimath.prepare import prepare, rank_choices
 from verimath.proof.identity import Identity, at_sizes, for_all_sizes
+from verimath.reference.prepare import prepare, rank_choices
 
 
 def identity(statement, **inputs):

@@ -23,7 +23,9 @@ from verimath.claim import AtMost, Claim, Converges, Derivative, Equal, Gradient
 from verimath.examples import Batch, Example, batch_of
 from verimath.judge import Judgement, judge, judge_bound
 from verimath.pairs import joined
-from verimath.prepare import Prepared, Want, wanted_by
+from verimath.reference.evaluate import wanted_by
+from verimath.reference.prepared import Prepared
+from verimath.reference.want import Want
 from verimath.routes import Cell, Way
 from verimath.shrink import shrink
 

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from verimath.arithmetic.rounding import Enclosure, evaluate
 from verimath.behaviour.lab import Extra
-from verimath.formula.derive import push_forward
+from verimath.formula.forward import push_forward
 from verimath.formula.graph import Formula
-from verimath.prepare import Prepared
+from verimath.reference.prepared import Prepared
 from verimath.shapes import Binding
 
 Inputs = Mapping[str, NDArray[Any]]

@@ -21,7 +21,7 @@ from verimath.behaviour.lab import Bench, Fault, Lab, Probe, beyond
 from verimath.behaviour.layouts import TORCH, Arrange, torch_expanded
 from verimath.behaviour.repeats import Pair
 from verimath.examples import Example
-from verimath.prepare import Prepared
+from verimath.reference.prepared import Prepared
 
 
 def nodes_behind(value: Any) -> list[Any]:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 from verimath.errors import FormulaError
 from verimath.formula import operations as op
-from verimath.formula.derive import inlined
-from verimath.formula.graph import Node, Subscripts, topological
+from verimath.formula.graph import Node, Subscripts, inlined, topological
 from verimath.shapes import ONE, Size
 
 Shape = tuple[Size, ...]

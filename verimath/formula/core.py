@@ -13,8 +13,7 @@ from typing import Any
 
 from verimath.errors import NotExpressibleError
 from verimath.formula import operations as op
-from verimath.formula.derive import inlined
-from verimath.formula.graph import Node, topological
+from verimath.formula.graph import Node, inlined, topological
 from verimath.formula.literals import Constant
 from verimath.formula.signs import Sign, sign_of
 

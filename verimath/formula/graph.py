@@ -14,7 +14,7 @@ A node is compared by identity. Its `parameter` holds what the operation needs b
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from verimath.shapes import Size
@@ -110,3 +110,27 @@ def topological(outputs: tuple[Node, ...]) -> list[Node]:
             else:
                 stack.append((child, iter(child.inputs)))
     return list(done)
+
+
+def between(output: Node, stop: frozenset[Node]) -> list[Node]:
+    """The nodes from `output` down to (and including) those in `stop`, inputs first."""
+    seen: dict[Node, None] = {}
+    todo = [output]
+    while todo:
+        node = todo.pop()
+        if node not in seen:
+            seen[node] = None
+            if node is output or node not in stop:
+                todo.extend(node.inputs)
+    return [node for node in topological((output,)) if node in seen]
+
+
+def inlined(node: Node) -> Node:
+    """The definition of a composite in terms of its operands."""
+    body: Body = node.parameter
+    known = dict(zip(body.inputs, node.inputs, strict=True))
+    for inner in topological((body.definition,)):
+        if inner not in known:
+            below = tuple(known[x] for x in inner.inputs)
+            known[inner] = replace(inner, inputs=below)
+    return known[body.definition]

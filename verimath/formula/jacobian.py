@@ -7,16 +7,14 @@ section 5.1).
 """
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from verimath.errors import FormulaError
 from verimath.formula import operations as op
 from verimath.formula.batching import batch, identity
-from verimath.formula.derive import Derivation, ReverseRule, gradients, pull_back, steps_to
-from verimath.formula.graph import Formula, Node
+from verimath.formula.derive import Derivation, gradients, steps_to
+from verimath.formula.graph import Formula, Node, PullBack
+from verimath.formula.reverse import NO_RULES, pull_back
 from verimath.shapes import shape_text
-
-_NO_RULES: Mapping[Node, ReverseRule] = MappingProxyType({})
 
 
 def jacobian(primal: Formula, wrt: tuple[str, ...]) -> Derivation:
@@ -29,7 +27,7 @@ def jacobian(primal: Formula, wrt: tuple[str, ...]) -> Derivation:
 
 
 def jacobians(
-    primal: Formula, wrt: tuple[str, ...], rules: Mapping[Node, ReverseRule] = _NO_RULES
+    primal: Formula, wrt: tuple[str, ...], rules: Mapping[Node, PullBack] = NO_RULES
 ) -> Formula:
     """The Jacobians alone; `rules` replaces the rule of single nodes, to make a chain go wrong.
 
@@ -77,7 +75,7 @@ def _with_name(primal: Formula, slope: Node) -> Formula:
 
 
 def hessians(
-    primal: Formula, wrt: tuple[str, ...], rules: Mapping[Node, ReverseRule] = _NO_RULES
+    primal: Formula, wrt: tuple[str, ...], rules: Mapping[Node, PullBack] = NO_RULES
 ) -> Formula:
     """The Hessian alone; `rules` replaces rules where the gradient is made.
 

@@ -7,7 +7,7 @@ the float itself is an assumption that gets printed with the claim.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
 
@@ -23,11 +23,15 @@ _UNITS = {"pi": math.pi, "e": math.e}
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """The real number `factor`, times pi, e or a square root where `unit` says so."""
+    """The real number `factor`, times pi, e or a square root where `unit` says so.
+
+    `written` is the float that was read as this number, if one was.
+    """
 
     factor: Fraction
     unit: str = "1"  # "1", "pi", "e" or "sqrt"
     radicand: Fraction = Fraction(1)
+    written: float | None = field(default=None, compare=False)
 
     def __float__(self) -> float:
         if self.unit == "sqrt":
@@ -55,6 +59,22 @@ def read_literal(value: float) -> Constant:
     """
     if not math.isfinite(value):
         raise ValueError(f"the literal {value} is no real number")
+    return replace(_simplest(value), written=value)
+
+
+def read_exponent(value: float) -> Constant:
+    """An exponent, read like any literal, but as a rational number only where that rounds to it.
+
+    x^k changes by more than two ulp with a k that does: at large x it is another function.
+
+    Raises ValueError for NaN and infinities, which stand for no real number.
+    """
+    found = read_literal(value)
+    inexact = found.is_rational and found.unit != "1"
+    return Constant(Fraction(value), written=value) if inexact else found
+
+
+def _simplest(value: float) -> Constant:
     digits = repr(value).split("e")[0].replace(".", "").strip("-0")
     if len(digits) <= _DECIMAL_DIGITS:
         return Constant(Fraction(repr(value)))

@@ -10,8 +10,9 @@ from dataclasses import replace
 from fractions import Fraction
 
 from verimath.formula import operations as op
-from verimath.formula.derive import REVERSE, Derivation
+from verimath.formula.derive import Derivation
 from verimath.formula.graph import Formula, Node, Subscripts
+from verimath.formula.reverse import REVERSE
 from verimath.shapes import ONE, Size
 
 

@@ -13,7 +13,7 @@ from verimath.formula import operations as op
 from verimath.formula.dimension import Dimension, dimension
 from verimath.formula.graph import Node
 from verimath.formula.indexing import indexed
-from verimath.formula.literals import read_literal
+from verimath.formula.literals import read_exponent
 from verimath.formula.refusing import Refusing
 from verimath.formula.source import here, refused
 from verimath.shapes import shape_text, total_size
@@ -81,11 +81,19 @@ def power(x: Any, exponent: Any) -> "TracedArray":
     """
     if isinstance(exponent, bool) or not isinstance(exponent, int | float | Fraction):
         raise refused("an exponent has to be a number written in the formula, such as 2 or 0.5")
-    value = read_literal(exponent) if isinstance(exponent, float) else None
-    if value is not None and not value.is_rational:
+    return apply(op.power, as_node(x), _rational(exponent))
+
+
+def _rational(exponent: int | float | Fraction) -> Fraction:
+    if not isinstance(exponent, float):
+        return Fraction(exponent)
+    try:
+        value = read_exponent(exponent)
+    except ValueError:
+        raise refused(f"the exponent {exponent} is no real number") from None
+    if not value.is_rational:
         raise refused(f"the exponent {value} is not rational")
-    rational = Fraction(exponent) if value is None else value.factor
-    return apply(op.power, as_node(x), rational)
+    return value.factor
 
 
 def compare(how: str, a: Any, b: Any) -> "TracedArray":

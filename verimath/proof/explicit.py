@@ -21,9 +21,9 @@ from verimath.domain import Input, reals
 from verimath.errors import ClaimError
 from verimath.formula.derive import Derivation, LocalStep
 from verimath.formula.graph import Formula, Node
-from verimath.formula.latex import step_tex
-from verimath.prepare import Prepared
+from verimath.formula.latex.statements import step_tex
 from verimath.proof.readings import readings
+from verimath.reference.prepared import Prepared
 from verimath.report.record import Proof, ProofLabel, Step
 from verimath.routes import symbolic
 from verimath.shapes import Binding
@@ -101,7 +101,7 @@ def _compare(
     prepared: Prepared, inputs: Mapping[str, Objects], binding: Binding
 ) -> tuple[ProofLabel, str] | None:
     """None if everything agrees at this shape, else the label and what was found."""
-    statement = prepared.claim.statement
+    statement = prepared.statement
     try:
         by_sympy = symbolic.entries(statement, inputs)
     except ClaimError as error:

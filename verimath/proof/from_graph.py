@@ -9,8 +9,7 @@ from fractions import Fraction
 
 from verimath.errors import NotExpressibleError
 from verimath.formula.core import refuse_long
-from verimath.formula.derive import inlined
-from verimath.formula.graph import Node, Subscripts, topological
+from verimath.formula.graph import Node, Subscripts, inlined, topological
 from verimath.formula.literals import Constant
 from verimath.proof.algebra import Algebra
 from verimath.proof.functions import Functions

@@ -18,14 +18,13 @@ from typing import Any
 
 from verimath.arithmetic.exact import UndecidedError
 from verimath.claim import AtMost, Derivative, Equal
-from verimath.convergence import Iteration
+from verimath.convergence.iteration import Iteration
 from verimath.domain import Input
 from verimath.errors import NotExpressibleError
 from verimath.formula.core import lowered, partly_defined
 from verimath.formula.graph import Formula, Node, topological
 from verimath.formula.literals import Constant
 from verimath.plans import axis_names
-from verimath.prepare import Prepared
 from verimath.proof import certify
 from verimath.proof.certify import Derived
 from verimath.proof.excess import Excess, beyond, exceed
@@ -39,6 +38,7 @@ from verimath.proof.readings import readings
 from verimath.proof.refute import Witness, is_defined, refute, with_lost
 from verimath.proof.sizes import Bounds
 from verimath.proof.states import Supposed, supposed_of_states
+from verimath.reference.prepared import Prepared
 from verimath.report.certificate import InductionCertificate
 from verimath.report.record import Proof, ProofLabel
 from verimath.shapes import Binding
@@ -119,7 +119,7 @@ def climb(prepared: Prepared, bindings: Sequence[Binding], *, seed: int = 0) -> 
     domain = prepared.claim.domain
     named = bool(domain.names or domain.variadics)  # otherwise the domain is of one shape
     identity = both_sides(prepared)
-    statement = prepared.claim.statement
+    statement = prepared.statement
     if not named and not bindings:
         return Proof(label="none", finding="undecided: the formulas aren't defined at this shape")
     try:
@@ -160,7 +160,7 @@ def both_sides(prepared: Prepared) -> Identity:
 
 def _bounded(prepared: Prepared, seed: int) -> Proof:
     """A bound on what given numbers come to; over drawn ones it can only be refuted."""
-    statement, inputs = prepared.claim.statement, prepared.claim.domain.inputs
+    statement, inputs = prepared.statement, prepared.claim.domain.inputs
     assert isinstance(statement, AtMost)  # every other statement has two sides
     identity = both_sides(prepared)
     given = all(spec.values is not None for spec in inputs.values())
@@ -231,7 +231,7 @@ def _exceeded(identity: Identity, found: Excess, bound: Constant, given: bool) -
 
 def _derived(prepared: Prepared, identity: Identity) -> Derived | None:
     """That the reference is the derivative of the primal formula, where it is one."""
-    statement = prepared.claim.statement
+    statement = prepared.statement
     if not isinstance(statement, Derivative) or any(statement.parts()):
         return None  # what is left of a gradient without a part isn't one
     try:

@@ -6,9 +6,7 @@ from verimath.domain import Input
 from verimath.formula.core import is_long
 from verimath.formula.graph import Node, topological
 from verimath.formula.literals import Constant, read_literal
-from verimath.prepare import Prepared
-
-_LARGEST = 1 << 1023
+from verimath.reference.prepared import Prepared
 
 
 def readings(prepared: Prepared) -> list[str]:
@@ -24,9 +22,9 @@ def readings(prepared: Prepared) -> list[str]:
     # Exponents of a derivative are made from those of the formula.
     written = prepared.primal if prepared.claimed is None else prepared.claimed
     for node in topological((*prepared.primal.outputs, *written.outputs)):
-        whole = node.operation != "power" or node.parameter.denominator == 1
-        if not whole and not is_long(node.parameter) and float(node.parameter) != node.parameter:
-            found[f"the exponent {float(node.parameter)!r} stands for {node.parameter}"] = None
+        text = _of_exponent(node.parameter) if node.operation == "power" else None
+        if text is not None:
+            found[text] = None
     for formula in prepared.orders:
         for node in topological(formula.outputs):
             for constant in _literals(node):
@@ -36,14 +34,22 @@ def readings(prepared: Prepared) -> list[str]:
     return list(found)
 
 
-def _reading(constant: Constant) -> str | None:
-    if is_long(constant.factor) or abs(constant.factor) > _LARGEST:
-        return None  # a whole number or a fraction: no float is as long
-    if constant.is_rational and constant.unit != "1":
-        return f"a literal within two ulp of {constant} stands for {constant}"
-    if float(constant).as_integer_ratio() == constant.factor.as_integer_ratio():
+def _of_exponent(exponent: Fraction) -> str | None:
+    if exponent.denominator == 1 or is_long(exponent):
         return None
-    return f"the literal {float(constant)!r} stands for {constant}"
+    written = float(exponent)
+    if written != exponent:
+        return f"the exponent {written!r} stands for {exponent}"
+    # A factor would be read to two ulp, as a result of roundings; an exponent is not.
+    near = read_literal(written)
+    return None if near.factor == exponent else f"the exponent {written!r} is that, not {near}"
+
+
+def _reading(constant: Constant) -> str | None:
+    written = constant.written
+    if written is None or (constant.is_rational and constant.factor == Fraction(written)):
+        return None
+    return f"the literal {written!r} stands for {constant}"
 
 
 def _of_given(name: str, spec: Input) -> list[str]:

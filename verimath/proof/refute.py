@@ -24,6 +24,7 @@ from verimath.shapes import Binding
 _LARGEST_DEGREE = 200  # of formulas whose values are shown as fractions
 # Balls this narrow around zero, relative to the values, are taken for zero: no difference was seen.
 _NARROW = 2.0**-160
+_DIGITS = (12, 24, 48, 96)  # that a value is shown in
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +114,7 @@ def _enclosed(outputs: Sequence[Node], point: Point, binding: Binding) -> Witnes
             gap = one - other
             if not gap.contains(0):
                 pairs = tuple(zip(outputs[:count], outputs[count:], strict=True))
-                shown = _shown(one), _shown(other)
-                return Witness(pairs, binding, point, k, index, *shown, *_ends(gap))
+                return Witness(pairs, binding, point, k, index, *_shown(one, other), *_ends(gap))
             if gap.abs_upper() > _NARROW * (1 + abs(one)).upper():
                 raise UndecidedError("a ball around zero that is wide")
     return None
@@ -141,8 +141,14 @@ def as_fractions(
     return tuple(str(value[index]) for value in values)
 
 
-def _shown(ball: Any) -> str:
-    return str(ball.str(12, radius=False))
+def _shown(one: Any, other: Any) -> tuple[str, str]:
+    """Two balls that are apart, in as few digits as show that they are."""
+    left, right = "", ""
+    for digits in _DIGITS:
+        left, right = (str(ball.str(digits, radius=False)) for ball in (one, other))
+        if left != right:
+            break
+    return left, right
 
 
 def _ends(gap: Any) -> tuple[str, str]:

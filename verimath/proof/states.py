@@ -11,7 +11,7 @@ from verimath.errors import NotExpressibleError
 from verimath.formula.core import compared
 from verimath.formula.graph import Formula, Kind, topological
 from verimath.formula.trace import trace
-from verimath.prepare import Prepared
+from verimath.reference.prepared import Prepared
 from verimath.shapes import Size, case_of
 
 
@@ -30,7 +30,7 @@ def supposed_of_states(prepared: Prepared) -> Supposed:
     free = spec.kind == "real" and spec.is_free and not spec.exclude_zero
     anything = free and spec.min_value is spec.max_value is None
     found = [] if anything else [f"every state {state} is in {spec}"]
-    statement = prepared.claim.statement
+    statement = prepared.statement
     assert isinstance(statement, Equal)
     if _is_compared(prepared, state):
         found.append(f"every state {state} is off the kinks")

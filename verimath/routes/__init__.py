@@ -27,9 +27,9 @@ from verimath.claim import (
     Seeder,
     Statement,
 )
+from verimath.convergence.functions import at_the_limit
 from verimath.dtypes import DTYPES
 from verimath.errors import ClaimError
-from verimath.iterations import at_the_limit
 from verimath.tangent import Part
 
 Derived = Literal["gradient", "jacobian", "hessian"]

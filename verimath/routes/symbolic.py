@@ -20,7 +20,7 @@ from verimath.arithmetic.symbolic import exact
 from verimath.claim import AtMost, Converges, Derivative, Equal, Hessian, Statement
 from verimath.errors import ClaimError
 from verimath.formula.complex_array import apart, joined
-from verimath.formula.literals import read_literal
+from verimath.formula.literals import read_exponent, read_literal
 from verimath.tangent import without
 
 Objects = NDArray[np.object_]
@@ -112,7 +112,9 @@ class SymbolicArray:
         return _NAMESPACE.matmul(self, other)
 
     def __pow__(self, exponent: Any) -> "SymbolicArray":
-        return SymbolicArray(self.cells ** _cells(exponent))
+        inexact = isinstance(exponent, float)
+        power = exact(read_exponent(exponent)) if inexact else _cells(exponent)
+        return SymbolicArray(self.cells**power)
 
     def __neg__(self) -> "SymbolicArray":
         return SymbolicArray(-self.cells)
@@ -363,7 +365,7 @@ class _Namespace:
         return SymbolicArray(_cells(a) / _cells(b))
 
     def pow(self, x: Any, exponent: Any) -> SymbolicArray:
-        return SymbolicArray(_cells(x) ** _cells(exponent))
+        return SymbolicArray(_cells(x)) ** exponent
 
     def square(self, x: Any) -> SymbolicArray:
         return self.pow(x, 2)

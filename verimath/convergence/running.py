@@ -1,8 +1,8 @@
-"""Running an iteration for a verdict: how many steps it takes, and what shows that it fails.
+"""An iteration in a verdict: how many steps a route takes, and what shows that it fails.
 
 A `Converges` has two routes that nothing else has. "iteration" repeats the step from the drawn
 start, on every backend, as often as the contraction factor says is enough. "contraction" is what is
-stated of steps, which enclosures decide (`verimath.convergence`); balls confirm a failure.
+stated of steps, which enclosures decide (`contraction`); balls confirm a failure.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,11 +14,20 @@ from numpy.typing import NDArray
 
 from verimath.arbiter import Ruling, rule
 from verimath.claim import Converges, Function
-from verimath.convergence import LARGEST_COUNT, Violation, reach, violation
-from verimath.iterations import beyond_the_factor, off_the_limit, repeated, until_still
-from verimath.prepare import Prepared, Want
+from verimath.convergence.contraction import Violation, violation
+from verimath.convergence.functions import (
+    beyond_the_factor,
+    off_the_limit,
+    repeated,
+    until_still,
+)
+from verimath.convergence.reach import reach
+from verimath.reference.prepared import Prepared
+from verimath.reference.want import Want
 from verimath.routes import Cell
 from verimath.shapes import Binding
+
+_LARGEST_COUNT = 2000  # steps that are run; whatever takes more is too slow to look at
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +40,7 @@ class Steps:
     @property
     def beyond(self) -> NDArray[np.bool_]:
         """Which examples take more steps than anybody looks at."""
-        return ~(self.counts <= LARGEST_COUNT)
+        return ~(self.counts <= _LARGEST_COUNT)
 
     @property
     def reason(self) -> str:
@@ -42,7 +51,7 @@ class Steps:
             return f"no number of steps is enough with a factor of {factor:.6g}"
         if not np.isfinite(count):
             return f"with a factor of {factor:.6g} rounding may undo what each step gains"
-        return f"a factor of {factor:.6g} takes {count:.0f} steps; at most {LARGEST_COUNT} are run"
+        return f"a factor of {factor:.6g} takes {count:.0f} steps; at most {_LARGEST_COUNT} are run"
 
 
 def steps_of(
@@ -66,7 +75,7 @@ def _running(
     prepared: Prepared, cell: Cell, count: float, loop: Callable[[Function, int, int], Function]
 ) -> Cell:
     statement, place = _statement(prepared)
-    run = loop(statement.step, place, int(count) if count <= LARGEST_COUNT else 0)
+    run = loop(statement.step, place, int(count) if count <= _LARGEST_COUNT else 0)
     return replace(cell, way=replace(cell.way, function=run))
 
 
@@ -149,6 +158,6 @@ def _violation(
 
 def _statement(prepared: Prepared) -> tuple[Converges, int]:
     """The statement, and the place of its iterate among the inputs."""
-    statement = prepared.claim.statement
+    statement = prepared.statement
     assert isinstance(statement, Converges)  # nothing else is iterated
     return statement, list(prepared.claim.domain.inputs).index(statement.of)
