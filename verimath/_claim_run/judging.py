@@ -120,8 +120,9 @@ class Judging:
             return "raises where nothing is defined"
         if kind == "OverflowError" and any(np.isinf(t.envelope[example]).any() for t in want):
             return "raises where a right order may overflow"
-        bounded = any(np.isfinite(target.allowed[example]).any() for target in want)
-        hardly = not bounded or self._is_hardly_definite(cell, inputs, example)
+        bounds = [target.allowed[example] for target in want]
+        hardly = any(b.size and not np.isfinite(b).any() for b in bounds)
+        hardly = hardly or self._is_hardly_definite(cell, inputs, example)
         if kind.endswith("LinAlgError") and hardly:
             return "gives up on a matrix that is singular to working precision"
         return None
