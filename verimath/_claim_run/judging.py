@@ -22,6 +22,7 @@ from verimath.report.record import Status
 from verimath.residual import residuals
 from verimath.routes import Cell, symbolic
 from verimath.routes.execute import execute
+from verimath.routes.refusals import shares_memory
 from verimath.ties import is_subgradient
 
 _POWER_BATCHES = 12  # how many batches the detection floor is taken from
@@ -113,6 +114,8 @@ class Judging:
         """Why right code may raise on an example, or None if it may not."""
         if error is None:
             return None
+        if batch.layout == "expanded" and shares_memory(error):
+            return "torch makes no dual of an array whose elements share memory"
         kind = error.partition(":")[0]
         want = self.want(cell, batch, inputs, None)
         values = [target.value[example] for target in want]
