@@ -29,6 +29,7 @@ _NEAR = 2.0**-20  # so near to singular
 # Numbers near which code turns: mostly 0 and 1, the small ones, and what thresholds are.
 _CENTRES = np.array([0.0] * 6 + [1.0] * 4 + [0.5, 2, 3, 4, 5, 6, 8, 10, 16, 20, 30, 40])
 _SECOND = 2  # the example of which the first element differs
+_WIDE = 4.0  # normal numbers are no larger, nearly all, and rarely met in a much wider range
 _LANES = 8  # elements that a loop takes at a time
 _DEEPEST = 53  # binary places from such a number to one near it
 _TINY = np.array([7, 11, 14, 20, 30, 40, 66, 100, 332])  # 2^-66 is 1e-20, 2^-332 is 1e-100
@@ -101,7 +102,8 @@ def _between(
     plan: Plan,
 ) -> Values:
     """Numbers of a closed range, the ends and the middle among them."""
-    if plan.kind in ("scaled", "extreme", "tens", "tiny") and low < 0 < high:
+    beside = plan.kind in ("scaled", "extreme", "tens", "tiny") and low < 0 < high
+    if beside or (plan.kind == "normal" and low <= -_WIDE and high >= _WIDE):
         return np.clip(_unbounded(generator, shape, plan), low, high)
     found = _mixed(low, high, _shares(generator, shape, plan))
     if plan.kind == "near":

@@ -31,8 +31,7 @@ from verimath.shrink import shrink
 
 _LARGEST = 60  # elements
 _LARGEST_FORWARD = 16  # one call per element
-_ORDINARY = 2.0**-6, 2.0**4  # the size of most numbers, for a share of more than
-_MOST = 0.9
+_ORDINARY = 2.0**-6, 2.0**4  # the size of numbers at which most functions are not constant
 _SHRINKABLE = frozenset({"mutates_input", "mutates_cotangent", "aliases", "layout"})
 
 
@@ -64,15 +63,13 @@ def choose(batches: Sequence[Batch], way: Way) -> Choice:
         same = (b for b in plain if (b.sizes, b.ranks) == (batch.sizes, batch.ranks))
         return [b.example(k) for b in same for k in range(len(b))]
 
-    def telling(batch: Batch) -> tuple[bool, bool, int, int, int]:
+    def telling(batch: Batch) -> tuple[bool, int, int, int, int]:
         """Numbers that don't add up without rounding, different ones, and different sizes."""
-        size_of = np.abs(np.concatenate([x.ravel() for x in batch.inputs.values()]))
-        nonzero = size_of[size_of > 0]
-        usual = np.sum((_ORDINARY[0] <= nonzero) & (nonzero <= _ORDINARY[1])) / max(nonzero.size, 1)
+        tenths = min(int(10 * _usual(np.abs(values))) for values in batch.inputs.values())
         rounds = any(np.any(values * 2**20 % 1) for values in batch.inputs.values())
         different = min(len(np.unique(values)) for values in batch.inputs.values())
         sizes = len(set(batch.sizes.values()))
-        return bool(usual > _MOST), rounds, min(different, 6), sizes, size(batch)
+        return rounds, min(different, 6), tenths, sizes, size(batch)
 
     # The checks put the numbers one after the other, however they were laid out.
     plain = [b for b in batches if not (b.extreme or b.specials)] or batches
@@ -91,6 +88,12 @@ def choose(batches: Sequence[Batch], way: Way) -> Choice:
     return Choice(
         tuple(batch.example(0) for batch in chosen), ((pair[0], pair[1]),) if pair else ()
     )
+
+
+def _usual(sizes: NDArray[np.float64]) -> float:
+    """The share of the numbers other than zero that are of an ordinary size."""
+    usual = np.sum((_ORDINARY[0] <= sizes) & (sizes <= _ORDINARY[1]))
+    return float(usual) / max(np.count_nonzero(sizes), 1)
 
 
 class Behaviour:
