@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from verimath import ClaimError, Domain, given, integers, nonzero, reals
 from verimath.examples import batch_of, draw_examples, fill, simplest_failure, special_number
+from verimath.fill import EDGES
 from verimath.plans import KINDS, LARGEST_COUNT, LARGEST_SIZE, MOST_COUNT, Plan, covering_plans
 
 
@@ -85,6 +86,15 @@ def test_every_kind_of_values_is_met():
     assert kinds == set(KINDS)
 
 
+def test_every_edge_of_the_dtypes_is_met_once():
+    plans = [plan for plan in covering_plans(DOMAINS["matrix"]) if plan.kind == "extreme"]
+    plan = max(plans, key=lambda plan: plan.count)
+    x = fill(plan, DOMAINS["matrix"]).inputs["x"]
+    top = np.log2(np.abs(x).max(axis=(1, 2)))
+    assert len(x) == len(EDGES)
+    assert np.all(np.abs(np.sort(top) - np.sort(EDGES + 1.5)) < 2)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("scale", [-12, 0, 12])
 def test_a_kind_is_what_it_is_called(kind, scale):
@@ -102,6 +112,8 @@ def test_a_kind_is_what_it_is_called(kind, scale):
         case "tens":
             assert np.ptp(np.abs(x)) > 10
             assert 20 < np.abs(x).max() <= 40
+        case "steep":
+            assert 2.0**9 < np.abs(x).max() <= 2.0**11
         case "tiny":
             assert np.all(np.abs(x).max(axis=1) < 2.0**-4)
             assert np.abs(x).min() < 1e-10

@@ -17,14 +17,22 @@ from verimath.structure import STRUCTURES
 
 Values = NDArray[np.float64]
 
-# Near overflow and underflow of each dtype, and of squares in it.
-_EDGES = np.array([1021, 510, 125, 62, 14, 7, -7, -14, -24, -62, -126, -149, -511, -1022, -1073])
+# Near overflow and underflow of each dtype, and of squares in it, and where squares are beyond.
+EDGES = np.array(
+    [
+        *(1021, 700, 510, -511, -700, -1022, -1060, -1073),  # float64
+        *(125, 90, 62, -62, -90, -126, -140, -149),  # float32, bfloat16
+        *(14, 11, 7, -7, -14, -19, -24),  # float16
+    ]
+)
 _NEAR = 2.0**-20  # so near to singular
 # Numbers near which code turns: mostly 0 and 1, the small ones, and what thresholds are.
 _CENTRES = np.array([0.0] * 6 + [1.0] * 4 + [0.5, 2, 3, 4, 5, 6, 8, 10, 16, 20, 30, 40])
 _LANES = 8  # elements that a loop takes at a time
 _DEEPEST = 53  # binary places from such a number to one near it
 _TINY = np.array([7, 11, 14, 20, 30, 40, 66, 100, 332])  # 2^-66 is 1e-20, 2^-332 is 1e-100
+# Where exponentials overflow and vanish: in float16 beyond 11, in float32 88, in float64 709.
+_STEEP = np.array([2.0**11, 2.0**8, 2.0**6, 2.0**13])
 # The square of an offset has no digit left for differences of about one, in one dtype or another.
 _OFFSETS = np.array([2.0**20, 2.0**10, 2.0**5, 2.0**26])
 
@@ -143,9 +151,9 @@ def _ties(generator: np.random.Generator, shape: tuple[int, ...], unit: float) -
 
 
 def _extreme(generator: np.random.Generator, shape: tuple[int, ...], unit: float) -> Values:
-    """Every example at another edge of a dtype's range."""
-    edges = generator.choice(_EDGES, shape[0]).reshape(-1, *[1] * (len(shape) - 1))
-    return np.ldexp(generator.uniform(-4, 4, shape), edges)
+    """Every example at another edge of a dtype's range, as long as there are others."""
+    edges = np.resize(generator.permutation(EDGES), shape[0])
+    return np.ldexp(generator.uniform(-4, 4, shape), edges.reshape(-1, *[1] * (len(shape) - 1)))
 
 
 def _near(generator: np.random.Generator, shape: tuple[int, ...], unit: float) -> Values:
@@ -158,6 +166,12 @@ def _tiny(generator: np.random.Generator, shape: tuple[int, ...], unit: float) -
     """Rows of ordinary numbers, each row times a tiny one of its own."""
     rows = (*shape[:-1], 1) if len(shape) > 1 else shape
     return np.ldexp(generator.standard_normal(shape), -generator.choice(_TINY, rows))
+
+
+def _steep(generator: np.random.Generator, shape: tuple[int, ...], unit: float) -> Values:
+    """Every example to another size at which exponentials overflow or vanish."""
+    sizes = np.resize(_STEEP, shape[0]).reshape(-1, *[1] * (len(shape) - 1))
+    return generator.uniform(-1, 1, shape) * sizes
 
 
 def _offset(generator: np.random.Generator, shape: tuple[int, ...], unit: float) -> Values:
@@ -183,6 +197,7 @@ _UNBOUNDED: Mapping[str, Callable[[np.random.Generator, tuple[int, ...], float],
     "extreme": _extreme,
     "near": _near,
     "tens": lambda g, shape, unit: g.uniform(-40, 40, shape),
+    "steep": _steep,
     "tiny": _tiny,
     "offset": _offset,
 }

@@ -27,8 +27,9 @@ _FEW_PLANS = 20  # a covering set that is larger has one example of each plan
 
 _USUAL = ("integers", "eighths", "uniform", "normal", "scaled", "ties", "sparse", "extreme")
 # Where code changes its ways: "near" special numbers but not at them, "tens" beyond thresholds,
-# "tiny" rows as a whole, "offset" numbers that are all close to one large number.
-TURNS = ("near", "tens", "tiny", "offset")
+# "steep" where exponentials overflow, "tiny" rows as a whole, "offset" numbers that are all close
+# to one large number.
+TURNS = ("near", "tens", "steep", "tiny", "offset")
 KINDS = (*_USUAL, *TURNS)
 # "repeated": equal rows. "degenerate": singular, constant, at a vertex, of one class. "cancelling":
 # elements that sum to zero (as far as float64 goes). "tail": what a loop over eights leaves over
@@ -40,6 +41,7 @@ _LARGEST_BLOCK = 4300  # elements
 _ENOUGH = 64  # numbers of each of the kinds above, in all examples of a plan together
 _MOST_TURNS = 16  # examples of such a plan
 _ALONE = 16  # examples of single numbers
+_EDGES = 23  # examples, of which each is at another edge of a dtype's range
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +154,8 @@ def covering_plans(
 
     All sizes 1, all 2, all different (ascending, and falling from the largest), each name at 1 and
     at 0, at every choice of ranks; then, at different sizes, each layout, form, special value and
-    kind of numbers at which code turns; ordinary numbers at sizes of 1, where bounds are narrowest;
-    and each name beyond a block.
+    kind of numbers at which code turns; every edge of the dtypes' ranges; ordinary numbers at sizes
+    of 1, where bounds are narrowest; and each name beyond a block.
     """
     choices = [
         dict(zip(domain.variadics, choice, strict=True))
@@ -172,6 +174,8 @@ def covering_plans(
     sizes = _clamped(domain, usual, _different(axis_names(domain, usual)))
     for index, kind in enumerate(_USUAL[_kinds_met(shapes) :]):
         yield _plan(usual, sizes, kind, entropy + index)
+    if _is_wide(domain):
+        yield _plan(usual, sizes, "extreme", entropy, count=_EDGES)
     falling = {name: LARGEST_SIZE - i % (LARGEST_SIZE - 1) for i, name in enumerate(sizes)}
     yield _plan(usual, _clamped(domain, usual, falling), "normal", entropy, count=2)
     ones = dict.fromkeys(sizes, 1)
@@ -190,6 +194,12 @@ def covering_plans(
         few = tuple(enumerate(names[start : start + MOST_SPECIALS]))
         yield _plan(usual, sizes, "eighths", entropy + start, count=len(few), specials=few)
     yield from _block_plans(domain, choices, entropy, allowed)
+
+
+def _is_wide(domain: Domain) -> bool:
+    """Whether an input has numbers near overflow and underflow."""
+    specs = [spec for spec in domain.inputs.values() if spec.is_free and spec.kind == "real"]
+    return any(spec.min_value is None or spec.max_value is None for spec in specs)
 
 
 def _covering_sizes(names: tuple[str, ...]) -> list[dict[str, int]]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from verimath.arithmetic.formats import FLOAT64, FloatFormat
-from verimath.arithmetic.matrix_bounds import growth
+from verimath.arithmetic.matrix_bounds import eliminated
 from verimath.arithmetic.operand import gamma
 from verimath.arithmetic.rounding import Enclosure, evaluate
 from verimath.arithmetic.values import Array
@@ -75,8 +75,8 @@ def system_at(
     a, b = (_full(each, count) for each in found)
     n, size = a.value.shape[-1], np.abs(a.value)
     with np.errstate(all="ignore"):
-        (grown, *_) = growth(a.value)
         carried = a.bounds[format_.name] + a.error
+        grown = eliminated(a.value, carried, format_).growth
         moved = b.bounds[format_.name] + b.error
         backward = carried + gamma(3 * n, format_.in_itself) * (grown + carried)
         # What the residual itself is computed with.

@@ -11,8 +11,9 @@ import pytest
 import torch
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
-from verimath.arithmetic import bounds, operand
+from verimath.arithmetic import bounds, operand, rounding
 from verimath.arithmetic.formats import FloatFormat, FunctionError
 from verimath.arithmetic.rounding import evaluate
 from verimath.dtypes import nearest, roundoff
@@ -497,6 +498,37 @@ def test_a_batch_has_the_bounds_of_its_members():
     for dtype in DTYPES:
         single = [one.bounds[dtype][0] for one in apart]
         assert together.bounds[dtype] == pytest.approx(single, rel=1e-12)
+
+
+@given(st.integers(1, 9), st.integers(1, 12), st.data())
+@settings(max_examples=50)
+def test_a_batch_in_pieces_is_the_batch(count, cached, data):
+    """Whatever fits into the cache; some outputs depend on no example."""
+    shift = op.input_("c", ())
+    outputs = (
+        op.sum_(op.function("exp", op.add(V, op.broadcast(shift, (N,)))), [0]),
+        op.broadcast(op.constant(0.1), (N,)),
+        op.function("exp", shift),
+    )
+    formula = Formula("f", {"v": (N,), "c": ()}, outputs, {})
+    rows = data.draw(hnp.arrays(np.float64, (count, 4), elements=st.floats(-9, 9)))
+    inputs = {"v": rows, "c": np.array([0.3])}
+    whole = evaluate(formula, inputs, {"n": 4}, dtypes=("float32",))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rounding, "_CACHED", cached)
+        cut = evaluate(formula, inputs, {"n": 4}, dtypes=("float32",))
+    for one, other in zip(whole, cut, strict=True):
+        assert len(other.value) in (1, count)
+        for found, wanted in [
+            (other.value, one.value),
+            (other.error, one.error),
+            *[(other.bounds[name], bound) for name, bound in one.bounds.items()],
+        ]:
+            np.testing.assert_allclose(
+                np.broadcast_to(found, (count, *found.shape[1:])),
+                np.broadcast_to(wanted, (count, *wanted.shape[1:])),
+                rtol=1e-14,
+            )
 
 
 # --- the envelope -----------------------------------------------------------------------------

@@ -109,7 +109,7 @@ def agree(node, function, operands, roundings, *, within=1.01, units=None):
     most = worst(function, operands, roundings, units)
     bounds = bound_of(node, function, operands)
     for bound, needed in zip(bounds, most, strict=True):
-        # The rules' own arithmetic is float64, which `settle` has room for.
+        # The rules' own arithmetic is float64, for which there is a safety factor.
         assert bound * (1 + 2.0**-20) >= needed, f"{float(bound)} for {float(needed)}"
         assert bound <= within * needed, f"{float(bound)} for {float(needed)}"
 
@@ -361,7 +361,7 @@ def test_what_a_library_may_do_beside_rounding():
         "float32", U, float(ETA), FLOAT32.largest, functions=(("exp", FunctionError(4, 1e-6, 100)),)
     )
     found = bound_of(op.function("exp", X), function, [[(1.0, 0.0, 0.0)]], odd)[0]
-    assert found == pytest.approx(1e-6 + 4 * math.e * FLOAT32.roundoff, rel=1e-6)
+    assert found == pytest.approx(1e-6 + 4 * math.e * FLOAT32.roundoff, rel=2e-6)
     assert bound_of(op.function("exp", X), function, [[(4.6, 0.0, 0.0)]], odd)[0] < 1
     assert bound_of(op.function("exp", X), function, [[(4.61, 0.0, 0.0)]], odd)[0] == math.inf
 
@@ -405,7 +405,7 @@ def test_products_without_a_sum_round_once():
     given_ = [operand(x), operand(x)]
     scale = np.abs(np.array(outer([3.0, 5.0, -7.0], [3.0, 5.0, -7.0]))).reshape(1, 3, 3)
     found = einsum_bound(OUTER, scale, given_, PLAIN, scale)
-    np.testing.assert_allclose(found, FLOAT32.roundoff * scale + FLOAT32.underflow, rtol=1e-6)
+    np.testing.assert_allclose(found, FLOAT32.roundoff * scale + FLOAT32.underflow, rtol=2e-6)
 
 
 def test_wider_accumulators_round_to_the_format_once():

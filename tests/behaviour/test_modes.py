@@ -213,6 +213,131 @@ def test_second_derivatives_across_inputs(rejected, accepted):
     accepted(autograd("mine", lambda x, y: (x**3 * torch.exp(y)).sum() + x.sum() ** 2), CUBES)
 
 
+class Product(torch.autograd.Function):
+    """The sum of w x^2, with the gradients that are asked for."""
+
+    @staticmethod
+    def forward(ctx, x, w):
+        ctx.save_for_backward(x, w)
+        return (w * x**2).sum()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        x, w = ctx.saved_tensors
+        in_x, in_w = ctx.needs_input_grad
+        return gradient * 2 * w * x if in_x else None, gradient * x**2 if in_w else None
+
+
+class AskedOfTheOther(Product):
+    """The gradient in w is made if x needs one."""
+
+    @staticmethod
+    def backward(ctx, gradient):
+        x, w = ctx.saved_tensors
+        asked = ctx.needs_input_grad[0]
+        return gradient * 2 * w * x if asked else None, gradient * x**2 if asked else None
+
+
+class OfAConstantCotangent(Product):
+    """Right twice, but for what depends on the value."""
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return Product.backward(ctx, gradient.detach())
+
+
+class OfAConstantLine(torch.autograd.Function):
+    """A linear function, whose second derivative is zero, but for the cotangent's."""
+
+    @staticmethod
+    def forward(ctx, x, w):
+        ctx.save_for_backward(w)
+        return (w * x).sum()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (w,) = ctx.saved_tensors
+        return gradient.detach() * w, None
+
+
+def products(wrt):
+    """Claims of w x^2 in both inputs, or one."""
+    slopes = {"x": lambda x, w: 2 * w * x, "w": lambda x, w: x**2}
+    return Claim(
+        id="products",
+        title="t",
+        source="s",
+        domain=Domain(x=reals("n"), w=reals("n")),
+        statement=Gradient(
+            of=lambda x, w: array_namespace(x).sum(w * x**2),
+            wrt=wrt,
+            equals=lambda x, w: tuple(slopes[name](x, w) for name in wrt),
+        ),
+    )
+
+
+BOTH = products(("x", "w"))
+LINE = Claim(
+    id="line",
+    title="t",
+    source="s",
+    domain=Domain(x=reals("n"), w=reals("n")),
+    statement=Gradient(
+        of=lambda x, w: array_namespace(x).sum(w * x), wrt="x", equals=lambda x, w: w + 0
+    ),
+)
+
+
+def test_what_is_needed_of_one_input_is_no_matter_of_another(rejected, accepted):
+    words = "one input at a time needs a gradient"
+    rejected(autograd("mine", AskedOfTheOther.apply), "value", words, BOTH, way="reverse mode")
+    accepted(autograd("mine", Product.apply), BOTH)
+
+
+def test_what_needs_no_gradient_may_need_one(rejected, accepted):
+    def frozen(x, w):
+        return Product.apply(x, w) * (2 if w.requires_grad else 1)
+
+    def by_numpy(x, w):
+        return (torch.from_numpy(w.numpy().copy()) * x**2).sum()
+
+    words = "where every input needs a gradient"
+    rejected(autograd("mine", frozen), "value", words, products(("x",)), way="reverse mode")
+    found = accepted(autograd("mine", by_numpy), products(("x",)))["reverse mode"]
+    assert (found.reason or "").startswith("no gradient in every input")
+
+
+@pytest.mark.parametrize(
+    ("function", "claim"), [(OfAConstantCotangent, BOTH), (OfAConstantLine, LINE)]
+)
+def test_a_gradient_that_is_cut_off_from_its_cotangent(rejected, function, claim):
+    words = "a derivative of the gradient in its cotangent is"
+    candidate = autograd("mine", function.apply)
+    rejected(candidate, "second_derivative", words, claim, way="reverse mode")
+
+
+# --- values, with and without gradients ---
+
+
+def test_a_value_that_depends_on_whether_gradients_are_recorded(rejected, accepted):
+    def in_training(x, w):
+        return (w * x**2).sum() * (1 if torch.is_grad_enabled() else 1.01)
+
+    def of_constants(x, w):
+        return (w * x**2).sum() * (1.01 if x.requires_grad and torch.is_grad_enabled() else 1)
+
+    def needs_gradients(x, w):
+        if not torch.is_grad_enabled():
+            raise RuntimeError("made of a gradient")
+        return (w * x**2).sum()
+
+    rejected(autograd("mine", in_training), "value", r"under torch.no_grad\(\)", BOTH, way="value")
+    words = "inputs that need a gradient"
+    rejected(autograd("mine", of_constants), "value", words, BOTH, way="value")
+    found = accepted(autograd("mine", needs_gradients), BOTH)["value"]
+    assert (found.reason or "").startswith("no value without gradients")
+
+
 # --- forward mode ---
 
 

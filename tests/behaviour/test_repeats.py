@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from tests.functions import SumOfSquares
-from verimath import Claim, Domain, Equal, Status, autograd, numeric, reals
+from verimath import Claim, Domain, Equal, Status, autograd, check, numeric, reals
+from verimath.claims.autograd import sum_of_squares
 from verimath.errors import ClaimError
 
 
@@ -196,3 +197,37 @@ def test_declarations_are_checked(options, message):
     for make in (numeric, autograd):
         with pytest.raises(ClaimError, match=message):
             make("mine", abs, **options)
+
+
+def gradients_off(x):
+    torch.set_grad_enabled(False)
+    return 2 * x
+
+
+def another_dtype(x):
+    torch.set_default_dtype(torch.float64)
+    return 2 * x
+
+
+def another_device(x):
+    torch.set_default_device("meta")
+    return 2 * x
+
+
+@pytest.mark.parametrize("candidate", [gradients_off, another_dtype, another_device])
+def test_what_code_sets_for_all_does_not_harm_what_comes_after(candidate):
+    def default(x):
+        return torch.zeros(x.shape) + 2 * x
+
+    routes = [
+        numeric("sets", candidate, library="torch"),
+        autograd("after", lambda x: (x**2).sum()),
+        numeric("default", default, library="torch"),
+    ]
+    found = check(sum_of_squares, *routes, backend="torch-cpu", dtype="float16", examples=8)
+    statuses = {v.route: v.status for v in found.claims[0].verdicts}
+    assert statuses["sets"] is statuses["after: reverse mode"] is Status.PASS
+    assert statuses["default"] is Status.WRONG  # float32, as it is without the first one
+    assert torch.is_grad_enabled()
+    assert torch.get_default_dtype() is torch.float32
+    assert torch.zeros(1).device.type == "cpu"

@@ -22,6 +22,7 @@ from verimath.arithmetic.matrix_bounds import (
 )
 from verimath.arithmetic.operand import (
     EXACT,
+    SAFETY,
     Operand,
     Rule,
     gamma,
@@ -246,7 +247,7 @@ def _divide(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatForm
     # Libraries divide an array by a number as a product with its reciprocal: one rounding more,
     # and the reciprocal may underflow or overflow.
     bound = _quotient(above, below, scale, f, 2.0) + product_of_bounds(
-        above.largest, f.underflow * _ONE
+        above.largest, f.underflow * SAFETY * _ONE
     )
     return within(bound, 1 / below.largest, f.largest)
 
@@ -406,7 +407,9 @@ def _function(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFo
     known = f.function(node.parameter)
     if not known.roundoffs:
         return carried
-    bound = rounded(scale, carried, f, known.roundoffs) + known.absolute
+    bound = rounded(scale, carried, f, known.roundoffs)
+    if known.absolute:
+        bound += known.absolute * SAFETY
     if math.isinf(known.reach):
         return bound
     return np.where(scale + bound < known.reach, bound, np.inf)
@@ -429,7 +432,10 @@ def einsum_bound(node: Node, scale: Array, x: list[Operand], f: FloatFormat, bas
     factors = len(x) - sum(map(_is_power_of_two, node.inputs, x))
     relative = gamma(max(terms - 1, 0) + max(factors - 1, 0), held)
     lost = (1 + relative) * terms * (len(x) - 1) * held.underflow
-    bound = sum_of_bounds(carried, relative * upper + lost)
+    bound = upper * (relative * SAFETY)
+    if lost:
+        bound += lost * SAFETY
+    bound = sum_of_bounds(carried, bound)
     # A partial sum may overflow where the sum does not; NaN is 0 times infinity.
     bound = within(bound, upper + bound, held.largest)
     return bound if held is f else rounded(scale, bound, f)
@@ -438,7 +444,8 @@ def einsum_bound(node: Node, scale: Array, x: list[Operand], f: FloatFormat, bas
 def _as_factor(x: Operand, f: FloatFormat) -> Operand:
     """An operand as a matrix product reads it: shortened (TF32), without subnormal numbers."""
     largest = x.largest
-    off = f.factor_roundoff * largest + np.where(largest > 0, f.factor_underflow, 0.0)
+    lost = np.where(largest > 0, f.factor_underflow * SAFETY, 0.0)
+    off = f.factor_roundoff * SAFETY * largest + lost
     return Operand(x.value, x.error, x.bound + off, x.magnitude)
 
 
@@ -640,6 +647,8 @@ BOUNDS: dict[str, Rule] = {
     "determinant": determinant_bound,
     "cholesky": cholesky_bound,
 }
+# Whose bounds have the safety factor already.
+SAFE = frozenset({"add", "multiply", "divide", "function", "einsum"})
 LEAVES = frozenset({"input", "constant", "table", "size"})
 SCALING = frozenset({"multiply", "einsum", "divide"})  # where a power of two rounds nothing
 PRODUCTS = frozenset(

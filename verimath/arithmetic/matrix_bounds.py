@@ -12,7 +12,16 @@ the backward error of a solution (theorem 9.4):
 W takes the largest element of each column of |L||U|, twice: partial pivoting bounds the multipliers
 by one, and libraries that break near ties differently are assumed to meet no more than twice the
 growth that ours does. Where Z E reaches one, no digit is certain and the bound is infinite.
+
+V is W with each |l_ik||u_kj| times its share of 3n roundings (lemma 8.4, in any order): those of
+the factorisation, i - 1 on and above the diagonal and j + 1 below it; then those of substitution,
+i - 1 and n - k + 2, or of an inverse from that of U, j + 1 and n - k (section 14.3.3, method B).
+Factors and quotients may be products with a reciprocal; two more make room for reflections and
+rotations, which round more often at small n (theorem 19.4). Where no two rows are about as good a
+pivot, libraries choose alike, and V is not taken twice; elsewhere it is W.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,11 +32,27 @@ from verimath.formula.graph import Node
 from verimath.shapes import Binding
 
 _LARGEST_GROWTH = 2.0
+_NEAR = 1 - 2.0**-6
+_ORTHOGONAL = 2
 _PANEL = 32
 
 
-def growth(a: Array) -> tuple[Array, Array, Array]:
-    """W, the largest partial product of pivots, the sum of their |log|; a of shape (..., n, n).
+@dataclass(frozen=True, slots=True)
+class Elimination:
+    """What elimination with partial pivoting meets, per matrix of shape (n, n).
+
+    `growth` is W and `counted` V, both (..., n, n); `largest` the largest partial product of
+    pivots, `logarithms` the sum of their |log|.
+    """
+
+    growth: Array
+    counted: Array
+    largest: Array
+    logarithms: Array
+
+
+def eliminated(a: Array, off: Array, format_: FloatFormat) -> Elimination:
+    """Eliminate matrices of shape (..., n, n), as is done in a format that has them up to `off`.
 
     Elimination in panels of columns (Golub and Van Loan, section 3.2.11): what is right of a panel
     is updated once, by a matrix product.
@@ -35,10 +60,16 @@ def growth(a: Array) -> tuple[Array, Array, Array]:
     lu, n = np.array(a), a.shape[-1]
     lower = np.zeros_like(lu)
     pivots, logarithms = np.ones(lu.shape[:-2]), np.zeros(lu.shape[:-2])
+    near = np.zeros(lu.shape[:-2], dtype=np.bool_)
+    # How much of a difference between two candidates the format may not see.
+    unseen = 64 * n * np.max(format_.roundoff * np.abs(lu) + off, axis=(-1, -2), initial=0.0)
     for start in range(0, n, _PANEL):
         stop = min(start + _PANEL, n)
         for k in range(start, stop):
-            best = np.argmax(np.abs(lu[..., k:, k]), axis=-1)[..., None, None] + k
+            candidates = np.abs(lu[..., k:, k])
+            best = np.argmax(candidates, axis=-1)[..., None, None] + k
+            leader = np.max(candidates, axis=-1, keepdims=True)
+            near |= np.sum(~(candidates < _NEAR * leader - unseen[..., None]), axis=-1) != 1
             for rows in (lu, lower):
                 chosen = np.take_along_axis(rows, best, axis=-2)
                 np.put_along_axis(rows, best, rows[..., k : k + 1, :].copy(), axis=-2)
@@ -53,9 +84,22 @@ def growth(a: Array) -> tuple[Array, Array, Array]:
             panel, right = slice(start, stop), slice(stop, n)
             lu[..., panel, right] = np.linalg.solve(lower[..., panel, panel], lu[..., panel, right])
             lu[..., right, right] -= lower[..., right, panel] @ lu[..., panel, right]
-    product = np.abs(lower) @ np.abs(np.triu(lu))
+    lower, upper = np.abs(lower), np.abs(np.triu(lu))
+    product, k = lower @ upper, np.arange(1, n + 1)
+    row, column = k[:, None], k[None, :]
+    # Per |l_ik||u_kj|: this, and n - k.
+    factoring = np.where(column >= row, row - 1, column + 1)
+    counts = factoring + np.maximum(row, column) + 1 + _ORTHOGONAL
+    counted = (counts * product + (lower * (n - k)) @ upper) / max(3 * n, 1)
+    growth = _LARGEST_GROWTH * _in_any_row(product)
+    counted = np.where(near[..., None, None], growth, _in_any_row(counted))
+    return Elimination(growth, counted, pivots, logarithms)
+
+
+def _in_any_row(product: Array) -> Array:
+    """The largest element of each column, in all of it."""
     column = np.max(product, axis=-2, keepdims=True, initial=0.0)
-    return _LARGEST_GROWTH * np.broadcast_to(column, a.shape), pivots, logarithms
+    return np.broadcast_to(column, product.shape)
 
 
 def certainly_factored(a: Array, format_: FloatFormat) -> bool:
@@ -111,7 +155,8 @@ def solve_bound(node: Node, scale: Array, x: list[Operand], b: Binding, f: Float
     """The error of a solution X of A X = B."""
     a, right = x
     n = a.value.shape[-1]
-    z, (w, *_) = _inverse_magnitude(a.value), growth(a.value)
+    z, met = _inverse_magnitude(a.value), eliminated(a.value, _off(a), f)
+    w = met.counted
     value = one_by_one(np.linalg.solve, a.value, right.value)
     own = _finite(z @ (gamma(3 * n, FLOAT64) * w @ np.abs(value)))
     exact = np.abs(value) + own
@@ -133,7 +178,9 @@ def solve_bound(node: Node, scale: Array, x: list[Operand], b: Binding, f: Float
         there = np.broadcast_to(right.bound, right.value.shape)
         bound = np.minimum(bound, _solution_error(z, from_exact, there, exact + moved))
     bound = bound + n * f.underflow
-    return _finite(np.where(np.sum(w, axis=(-1, -2), keepdims=True) <= f.largest, bound, np.inf))
+    return _finite(
+        np.where(np.sum(met.growth, axis=(-1, -2), keepdims=True) <= f.largest, bound, np.inf)
+    )
 
 
 def determinant_bound(
@@ -145,7 +192,8 @@ def determinant_bound(
     """
     (a,) = x
     n = a.value.shape[-1]
-    z, (w, largest, logarithms) = _inverse_magnitude(a.value), growth(a.value)
+    z, met = _inverse_magnitude(a.value), eliminated(a.value, _off(a), f)
+    w, largest, logarithms = met.growth, met.largest, met.logarithms
 
     def relative(e: Array, roundings: float) -> Array:
         logs = np.sum(np.log1p(np.sum(z @ e, axis=-1)), axis=-1)

@@ -12,8 +12,9 @@ from verimath.formula.graph import Node
 from verimath.shapes import Binding
 
 # The bound is computed in float64 itself, and Python scalars are rounded twice (to float64, then
-# to the dtype): both stay below a relative 2^-20 for graphs of up to 2^30 operations.
-_SAFETY = 1 + 2.0**-20
+# to the dtype): both stay below a relative 2^-20 for graphs of up to 2^30 operations. So much is
+# added where a bound comes up; what carries it further loses less.
+SAFETY = 1 + 2.0**-20
 # Differences of bounds may cancel, so they are taken of operands that are off by more than any
 # rounding of float64 and far less than any bound.
 _SLACK = 2.0**-40
@@ -58,20 +59,31 @@ class Operand:
         return less(self.value, self.error + self.bound)
 
 
-def settle(bound: Array, magnitude: Array, error: Array | None, format_: FloatFormat) -> Array:
-    """Widen by the safety factor; no bound where the number may overflow the format.
+def settle(
+    bound: Array,
+    magnitude: Array,
+    error: Array | None,
+    format_: FloatFormat,
+    *,
+    top: float | None = None,
+    safe: bool = False,
+) -> Array:
+    """Widen by the safety factor, if not `safe`; no bound where the number may overflow the format.
 
-    `magnitude` is at least the exact one; for the bound that is the error of the value itself
-    (`error` is None) it is that of the value.
+    `magnitude` is at least the exact one, and `top` at least all of it; for the bound that is the
+    error of the value itself (`error` is None) it is that of the value.
     """
     largest = format_.largest
+    if top is None:
+        top = most(magnitude)
     if bound is EXACT:
-        if most(magnitude) <= largest:
+        if top <= largest:
             return EXACT
         return np.where(magnitude <= largest, 0.0, np.inf)
-    bound = bound * _SAFETY
+    if not safe:
+        bound = bound * SAFETY
     times = 1 if error is not None else 2
-    if most(magnitude) + times * most(bound) <= largest:
+    if top + times * most(bound) <= largest:
         return bound
     return np.where(magnitude + times * bound <= largest, bound, np.inf)
 
@@ -103,13 +115,18 @@ def gamma(roundings: float, format_: FloatFormat) -> float:
 
 
 def rounded(scale: Array, carried: Array, format_: FloatFormat, roundings: float = 1.0) -> Array:
-    """The carried error, plus that of rounding a result of this size so many times."""
+    """The carried error, plus that of rounding a result of this size so many times; safe."""
     relative = gamma(roundings, format_)
-    own = relative * scale + max(roundings, 1.0) * format_.underflow
+    bound = scale * (relative * SAFETY)
+    bound += max(roundings, 1.0) * format_.underflow * SAFETY
     if carried is EXACT:
-        return own
+        return bound
     # The exact result may exceed the float64 one by about what is carried.
-    return carried * (1 + 2 * relative) + own
+    carried = carried * ((1 + 2 * relative) * SAFETY)
+    if bound.shape != np.broadcast_shapes(bound.shape, carried.shape):
+        return bound + carried
+    bound += carried
+    return bound
 
 
 def product_of_bounds(a: Array, b: Array) -> Array:

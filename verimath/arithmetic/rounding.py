@@ -19,11 +19,11 @@ Arrays carry one leading axis more than their node: a batch of evaluations at on
 broadcasts). Input arrays are exact: every float is.
 """
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from verimath.arithmetic.bounds import (
     BOUNDS,
     LEAVES,
     PRODUCTS,
+    SAFE,
     SCALING,
     base_of,
     einsum_bound,
@@ -43,10 +44,14 @@ from verimath.arithmetic.bounds import (
 from verimath.arithmetic.formats import FloatFormat, formats_of
 from verimath.arithmetic.functions import own_float64
 from verimath.arithmetic.merged import Merged, Step, merged
-from verimath.arithmetic.operand import EXACT, Operand, gamma, settle
+from verimath.arithmetic.operand import EXACT, SAFETY, Operand, gamma, most, settle
 from verimath.arithmetic.values import VALUES, Array, equation_of, is_transposition
 from verimath.formula.graph import Formula, Node, topological
 from verimath.shapes import Binding
+
+# glibc gives freed memory back to the system and asks for it anew, page by page, which costs more
+# than the arithmetic. Up to 32 MiB it keeps what is no larger than the largest block ever freed.
+np.empty(2**25 - 2**16, dtype=np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,7 @@ def evaluate(
     walk = _walk_of((formula,), binding, tuple(dtypes), _How(envelope))
     chosen = {walk.graph.places[node]: array for node, array in (weights or {}).items()}
     with np.errstate(all="ignore"):
-        (found,) = walk.run(inputs, chosen)
+        (found,) = walk.in_pieces(inputs, chosen, {})
     return found
 
 
@@ -112,7 +117,7 @@ def evaluate_all(
     how = _How(envelope, normwise, around is not None)
     walk = _walk_of(formulas, binding, tuple(dtypes), how)
     with np.errstate(all="ignore"):
-        return walk.run(inputs, {}, around or {})
+        return walk.in_pieces(inputs, {}, around or {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +132,9 @@ class _How:
 _POSITIVE = frozenset({"exp", "abs"})  # whose values are magnitudes
 # A formula's constants may be made of others: 4 x / 6 of 2/3 x, 3 x - x of 2 x.
 _SPARE = 4.0
+_CACHED = 2**16  # elements of a result; walking further costs less than leaving the cache
 _KEPT = 256  # walks, each with the arrays that depend on sizes alone
+_Key = TypeVar("_Key")
 _Given = tuple[tuple[str | FloatFormat, ...], FloatFormat, _How]
 _walks: OrderedDict[Any, list[tuple[_Given, "_Walk"]]] = OrderedDict()
 
@@ -186,7 +193,7 @@ class _Known:
 
     def about(self, value: Array, radius: Array) -> "_Known":
         """An input within a radius of a value; this one has the largest magnitude that it may."""
-        return replace(self, value=value, error=radius)
+        return replace(self, value=value, error=radius * SAFETY)
 
     def chosen(self, weights: Array) -> "_Known":
         """With these numbers, which are exact, where they are numbers."""
@@ -227,6 +234,8 @@ class _Walk:
         self.formats = tuple(own if format_ == own else format_ for format_ in formats)
         self.shapes = [tuple(n.at(binding) for n in step.node.shape) for step in graph.steps]
         self.varying = [(k, step) for k, step in enumerate(graph.steps) if step.varies]
+        results = [k for k, step in self.varying if step.node.operation not in LEAVES]
+        self.largest = max([1, *(math.prod(self.shapes[k]) for k in results)])
         self.ahead = _ahead(graph, self.binding) if how.envelope else [0] * len(graph.steps)
         self.fixed: dict[int, _Known] = {}
         with np.errstate(all="ignore"):
@@ -234,11 +243,38 @@ class _Walk:
                 if not step.varies:
                     self.fixed[place] = _known_exact(self._step(place, step, self.fixed, {}))
 
+    def in_pieces(
+        self,
+        inputs: Mapping[str, Array],
+        weights: Mapping[int, Array],
+        around: Mapping[str, Array],
+    ) -> tuple[tuple[Enclosure, ...], ...]:
+        """`run` for a batch of which as many examples go through at once as a cache holds."""
+        arrays = (*inputs.values(), *weights.values(), *around.values())
+        count = max(map(len, arrays), default=1)
+        length = max(1, _CACHED // self.largest)
+        if length >= count:
+            return self.run(inputs, weights, around)
+        pieces = [
+            self.run(
+                _piece(inputs, k, length), _piece(weights, k, length), _piece(around, k, length)
+            )
+            for k in range(0, count, length)
+        ]
+        lengths = [min(length, count - k) for k in range(0, count, length)]
+        return tuple(
+            tuple(
+                _joined(enclosures, lengths)
+                for enclosures in zip(*(piece[k] for piece in pieces), strict=True)
+            )
+            for k in range(len(self.graph.outputs))
+        )
+
     def run(
         self,
         inputs: Mapping[str, Array],
         weights: Mapping[int, Array],
-        around: Mapping[str, Array] = MappingProxyType({}),
+        around: Mapping[str, Array],
     ) -> tuple[tuple[Enclosure, ...], ...]:
         known = dict(self.fixed)
         largest = {name: np.abs(inputs[name]) + radius for name, radius in around.items()}
@@ -326,14 +362,17 @@ class _Walk:
         far = EXACT
         if self.envelope:
             far = reach(node, [c.reach for c in below], value, numbers, self.binding)
+        top = most(size)
         base = base_of(node, [c.magnitude for c in below])
         # In a ball the float64 value is one number, any other one is `error` away from it.
         sure = [EXACT if self.around else c.error for c in below]
         operands = [
             Operand(c.value, e, c.error, c.magnitude) for c, e in zip(below, sure, strict=True)
         ]
-        error = self._settled(node, size, size, self.own, None, operands, base)
-        magnitude = size if error is EXACT else size + error
+        error = self._settled(node, size, size, top, self.own, None, operands, base)
+        magnitude = size
+        if error is not EXACT:
+            magnitude, top = size + error, top + most(error)
         scale = magnitude if self.around else size
         bounds: list[Array] = []
         for k, format_ in enumerate(self.formats):
@@ -345,7 +384,7 @@ class _Walk:
                     bounds.append(error)
                     continue
             operands = [Operand(c.value, c.error, c.bounds[k], c.magnitude) for c in below]
-            bound = self._settled(node, magnitude, scale, format_, error, operands, base)
+            bound = self._settled(node, magnitude, scale, top, format_, error, operands, base)
             bound = self._rearranged(place, node, bound, magnitude, far, format_)
             if self.normwise:
                 bound = normwise_bound(node, bound, operands, self.binding, format_)
@@ -357,6 +396,7 @@ class _Walk:
         node: Node,
         magnitude: Array,
         size: Array,
+        top: float,
         format_: FloatFormat,
         error: Array | None,
         operands: list[Operand],
@@ -366,7 +406,8 @@ class _Walk:
             bound = einsum_bound(node, size, operands, format_, base)
         else:
             bound = BOUNDS[node.operation](node, size, operands, self.binding, format_)
-        return settle(bound, magnitude, error, format_)
+        safe = node.operation in SAFE
+        return settle(bound, magnitude, error, format_, top=top, safe=safe)
 
     def _rearranged(
         self,
@@ -416,6 +457,26 @@ def _ahead(graph: Merged, binding: Binding) -> list[int]:
         for below in graph.steps[place].below:
             found[below] = max(found[below], further)
     return found
+
+
+def _piece(arrays: Mapping[_Key, Array], start: int, length: int) -> dict[_Key, Array]:
+    return {key: x if len(x) == 1 else x[start : start + length] for key, x in arrays.items()}
+
+
+def _joined(pieces: tuple[Enclosure, ...], lengths: list[int]) -> Enclosure:
+    """Enclosures of examples one after the other; one that is for all is repeated."""
+
+    def joined(arrays: Iterable[Array]) -> Array:
+        alike = [_of_length(x, n) for x, n in zip(arrays, lengths, strict=True)]
+        return np.concatenate(alike)
+
+    bounds = {name: joined(e.bounds[name] for e in pieces) for name in pieces[0].bounds}
+    error = joined(e.error for e in pieces)
+    return Enclosure(joined(e.value for e in pieces), error, bounds)
+
+
+def _of_length(x: Array, n: int) -> Array:
+    return np.broadcast_to(x, (n, *x.shape[1:]))
 
 
 def _repeated(x: Array, shape: tuple[int, ...]) -> Array:

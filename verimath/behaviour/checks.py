@@ -31,6 +31,8 @@ from verimath.shrink import shrink
 
 _LARGEST = 60  # elements
 _LARGEST_FORWARD = 16  # one call per element
+_ORDINARY = 2.0**-6, 2.0**4  # the size of most numbers, for a share of more than
+_MOST = 0.9
 _SHRINKABLE = frozenset({"mutates_input", "mutates_cotangent", "aliases", "layout"})
 
 
@@ -48,7 +50,10 @@ def applies_to(way: Way) -> bool:
 
 
 def choose(batches: Sequence[Batch], way: Way) -> Choice:
-    """The most elements that are still few, no elements, no axes, and one element."""
+    """The most elements that are still few, no elements, no axes, and one element.
+
+    At numbers of an ordinary size, if there are some: beyond, many functions are constant.
+    """
     limit = _LARGEST_FORWARD if way.kind == "forward" else _LARGEST
 
     def size(batch: Batch) -> int:
@@ -59,11 +64,15 @@ def choose(batches: Sequence[Batch], way: Way) -> Choice:
         same = (b for b in plain if (b.sizes, b.ranks) == (batch.sizes, batch.ranks))
         return [b.example(k) for b in same for k in range(len(b))]
 
-    def telling(batch: Batch) -> tuple[bool, int, int, int]:
+    def telling(batch: Batch) -> tuple[bool, bool, int, int, int]:
         """Numbers that don't add up without rounding, different ones, and different sizes."""
+        size_of = np.abs(np.concatenate([x.ravel() for x in batch.inputs.values()]))
+        nonzero = size_of[size_of > 0]
+        usual = np.sum((_ORDINARY[0] <= nonzero) & (nonzero <= _ORDINARY[1])) / max(nonzero.size, 1)
         rounds = any(np.any(values * 2**20 % 1) for values in batch.inputs.values())
         different = min(len(np.unique(values)) for values in batch.inputs.values())
-        return rounds, min(different, 6), len(set(batch.sizes.values())), size(batch)
+        sizes = len(set(batch.sizes.values()))
+        return bool(usual > _MOST), rounds, min(different, 6), sizes, size(batch)
 
     # The checks put the numbers one after the other, however they were laid out.
     plain = [b for b in batches if not (b.extreme or b.specials)] or batches
@@ -74,7 +83,7 @@ def choose(batches: Sequence[Batch], way: Way) -> Choice:
         max(full, key=telling, default=None),
         next((b for b in few if b not in full), None),
         next((b for b in few if any(values.ndim == 1 for values in b.inputs.values())), None),
-        min(full, key=size, default=None),
+        max(full, key=lambda batch: (-size(batch), *telling(batch)), default=None),
         twice,
     ]
     chosen = dict.fromkeys(batch for batch in kinds if batch is not None)

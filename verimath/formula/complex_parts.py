@@ -150,7 +150,7 @@ def _hypot_forward(a: Any, b: Any, y: Any, s: Any, t: Any) -> Any:
     return parts[0] if len(parts) == 1 else parts[0] + parts[1]
 
 
-# Where a part and its square underflow or overflow, the plain formula loses digits, or all.
+# Where a part's square underflows or overflows, the plain formula loses digits, or all: no order.
 HYPOT = Composite(
     "magnitude",
     _plain_hypot,
@@ -158,7 +158,6 @@ HYPOT = Composite(
     lambda a, b, y, g: (g * applied(REAL_QUOTIENT, a, y), g * applied(REAL_QUOTIENT, b, y)),
     _hypot_forward,
     tex=r"\left|#1 + i\,#2\right|",
-    customary=(_plain_hypot,),
 )
 
 

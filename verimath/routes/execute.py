@@ -1,5 +1,6 @@
 """Running a route on one example: put the arrays there, call, fetch what comes back."""
 
+import sys
 import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -94,11 +95,35 @@ def call(cell: Cell, arrays: Mapping[str, Any], wrt: Sequence[str]) -> Returned:
 
 @contextmanager
 def foreign() -> Generator[None]:
-    """Where code under test runs: held to the time limit, and free to overflow and to warn."""
-    with warnings.catch_warnings(), np.errstate(all="ignore"), limited():
+    """Where code under test runs: held to the time limit, and free to overflow and to warn.
+
+    What it sets for the whole program (gradients off, a default dtype) is set back: the next code
+    under test is not to blame for it.
+    """
+    with _settings_kept(), warnings.catch_warnings(), np.errstate(all="ignore"), limited():
         # An overflow in the code under test is a number to judge, not a crash.
         warnings.simplefilter("ignore")
         yield
+
+
+@contextmanager
+def _settings_kept() -> Generator[None]:
+    """Set torch's modes and defaults back to what they were, if torch is there."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
+    recording, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
+    device = torch.get_default_device()
+    try:
+        yield
+    finally:
+        if torch.is_grad_enabled() != recording:
+            torch.set_grad_enabled(recording)
+        if torch.get_default_dtype() != dtype:
+            torch.set_default_dtype(dtype)
+        if torch.get_default_device() != device:
+            torch.set_default_device(None if device.type == "cpu" else device)
 
 
 def what_was_raised(error: BaseException) -> str:
