@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from verimath.rechecking.evaluate import Plain, objects
 from verimath.rechecking.graph import FUNCTIONS, Number
 from verimath.rechecking.limits import AXES, EXPONENT, Budget, RefusedError
+from verimath.rechecking.plain import Plain, objects
 from verimath.rechecking.polynomials import ONE, Polynomial, fraction, polynomial, value
 
 MOST_TERMS = 2000
