@@ -125,6 +125,16 @@ def test_forms():
     assert np.linalg.cond(filled("degenerate", large, n=5)[0]) > 1e4
 
 
+def test_examples_that_are_alike_differ_in_one_element_of_each_input():
+    domain = Domain(x=reals("n d"), y=reals("d"), t=reals(""), p=simplex("n d"))
+    plan = Plan((), (("n", 2), ("d", 3)), "normal", 0, 7, 4, "alike")
+    found = fill(plan, domain).inputs
+    for name, places in (("x", [5, 0, 1]), ("y", [2, 0, 1]), ("p", [5, 0, 1]), ("t", [])):
+        first, *others = found[name].reshape(4, -1)
+        differing = [np.flatnonzero(other != first).tolist() for other in others]
+        assert differing == ([[place] for place in places] or [[], [], []])
+
+
 def test_a_tail_is_what_a_loop_over_eights_leaves_over():
     for spec in (reals("n"), reals("n", 0), reals("n", None, 0), reals("n", -3, 4)):
         plan = Plan((), (("n", 139),), "uniform", 0, 7, 2, "tail")

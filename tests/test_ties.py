@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from verimath import Claim, Domain, Gradient, Status, check, composites, numeric, reals, ties
+from verimath.arithmetic.formats import FORMATS
+from verimath.reference.prepare import prepare
 
 
 def claim_of(of, equals, **inputs):
@@ -142,6 +144,37 @@ def test_a_kink_inside_a_kink_lets_either_pass():
     for tie in (0, 1):
         (verdict, *_) = verdicts(claim, lambda x, tie=tie: one_where(x, x, tie))
         assert verdict.status is Status.PASS, verdict.reason
+
+
+def _active(x, w, b):
+    xp = array_namespace(x)
+    return xp.where(x * w + b > 0, xp.ones_like(x), xp.zeros_like(x))
+
+
+AFFINE = Claim(
+    id="c",
+    title="t",
+    source="s",
+    domain=Domain(x=reals("n"), w=reals(""), b=reals("")),
+    statement=Gradient(
+        of=lambda x, w, b: _sum(composites.relu(x * w + b)),
+        wrt=("w", "b"),
+        equals=lambda x, w, b: (_sum(x * _active(x, w, b)), _sum(_active(x, w, b))),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("w", "b", "right"),
+    [(1, 2, True), (1, 1, True), (1, 1.5, True), (1, 2.25, False), (1, 0.5, False), (2, 2, False)],
+)
+def test_a_choice_is_sought_where_it_shows(w, b, right):
+    """In float16 1 + 2^-12 is 1: what the tie adds to the first gradient is all rounding."""
+    prepared = prepare(AFFINE, {})
+    inputs = {"x": np.array([[2.0**-12, 1.0]]), "w": np.full(1, 2.0**-12), "b": np.zeros(1)}
+    got = [np.asarray(float(w)), np.asarray(float(b))]
+    form = FORMATS["float16"]
+    assert ties.is_subgradient(prepared.reference, inputs, {"n": 2}, form, got) is right
 
 
 MATRICES = arrays(np.float64, st.tuples(st.integers(1, 5), st.integers(1, 4)),

@@ -28,6 +28,7 @@ EDGES = np.array(
 _NEAR = 2.0**-20  # so near to singular
 # Numbers near which code turns: mostly 0 and 1, the small ones, and what thresholds are.
 _CENTRES = np.array([0.0] * 6 + [1.0] * 4 + [0.5, 2, 3, 4, 5, 6, 8, 10, 16, 20, 30, 40])
+_SECOND = 2  # the example of which the first element differs
 _LANES = 8  # elements that a loop takes at a time
 _DEEPEST = 53  # binary places from such a number to one near it
 _TINY = np.array([7, 11, 14, 20, 30, 40, 66, 100, 332])  # 2^-66 is 1e-20, 2^-332 is 1e-100
@@ -206,6 +207,8 @@ _UNBOUNDED: Mapping[str, Callable[[np.random.Generator, tuple[int, ...], float],
 def _formed(generator: np.random.Generator, spec: Input, values: Values, plan: Plan) -> Values:
     """The values with equal rows, or degenerate, where the plan says so."""
     axes = STRUCTURES[spec.structure].axes if spec.structure is not None else 0
+    if plan.form == "alike":
+        return _alike(values)
     if values.ndim < 2 or not values.size or spec.distinct:
         return values
     if plan.form == "degenerate":
@@ -226,6 +229,18 @@ def _formed(generator: np.random.Generator, spec: Input, values: Values, plan: P
     if plan.layout == "expanded":
         values = np.repeat(values[:, :1], rows, axis=1)
     return values
+
+
+def _alike(values: Values) -> Values:
+    """The first example's values in all, but for one element: the last, the first, the next ..."""
+    count, flat = len(values), values.reshape(len(values), -1)
+    size = flat.shape[1]
+    found = np.repeat(flat[:1], count, axis=0)
+    if size > 1:
+        others = np.arange(1, count)
+        places = (others - _SECOND) % size
+        found[others, places] = flat[others, places]
+    return found.reshape(values.shape)
 
 
 def _like_others(

@@ -32,9 +32,10 @@ _USUAL = ("integers", "eighths", "uniform", "normal", "scaled", "ties", "sparse"
 TURNS = ("near", "tens", "steep", "tiny", "offset")
 KINDS = (*_USUAL, *TURNS)
 # "repeated": equal rows. "degenerate": singular, constant, at a vertex, of one class. "cancelling":
-# elements that sum to zero (as far as float64 goes). "tail": what a loop over eights leaves over
-# has the largest numbers in one example, the least in the next.
-FORMS = ("ordinary", "repeated", "degenerate", "cancelling", "tail")
+# elements that sum to zero (as far as float64 goes). "alike": examples that differ in one element
+# of each input, so that what is kept of one shows in the next. "tail": what a loop over eights
+# leaves over has the largest numbers in one example, the least in the next.
+FORMS = ("ordinary", "repeated", "degenerate", "cancelling", "alike", "tail")
 # Sizes just beyond what kernels take at a time; the largest that keeps the arrays small is met.
 BLOCKS = (1025, 257, 129, 65, 33, 17)
 _LARGEST_BLOCK = 4300  # elements
@@ -177,7 +178,9 @@ def covering_plans(
     if _is_wide(domain):
         yield _plan(usual, sizes, "extreme", entropy, count=_EDGES)
     falling = {name: LARGEST_SIZE - i % (LARGEST_SIZE - 1) for i, name in enumerate(sizes)}
-    yield _plan(usual, _clamped(domain, usual, falling), "normal", entropy, count=2)
+    falling = _clamped(domain, usual, falling)
+    yield _plan(usual, falling, "normal", entropy, count=2)
+    yield _plan(usual, falling, "normal", entropy, count=LARGEST_COUNT, form="alike")
     ones = dict.fromkeys(sizes, 1)
     yield _plan(usual, ones, "normal", entropy, count=_ALONE)
     count = _ENOUGH // max(_largest(domain, usual, sizes), 1)
@@ -186,7 +189,7 @@ def covering_plans(
         yield _plan(usual, sizes, kind, entropy + index, count=count)
     for index, layout in enumerate(LAYOUTS[1:]):
         yield _plan(usual, sizes, "normal", entropy + index, layout=layout)
-    for index, form in enumerate(FORMS[1:-1]):
+    for index, form in enumerate(FORMS[1:-2]):
         yield _plan(usual, sizes, KINDS[index], entropy + index, count=2, form=form)
     names = special_names(domain)
     for start in range(0, len(names), MOST_SPECIALS):

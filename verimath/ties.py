@@ -65,6 +65,8 @@ def is_subgradient(
 
 # A choice is found to so many digits of what it changes.
 _CHOICE = 1e-9
+# What a choice changes counts by how many times its rounding it is, up to so many.
+_CLEAREST = 1e5
 
 
 def _is_one_of(
@@ -91,7 +93,9 @@ def _is_one_of(
         slack = 8 * room.max(axis=0) + _CHOICE * reach
         if np.any(np.abs(values[0] + np.concatenate(choice) @ added - values[row]) > slack):
             return True  # a kink inside a kink
-    coefficients = _nonnegative((added / reach).T, (wanted - values[0]) / reach, sizes)
+    # In units of their rounding: an element of which little is known tells little of the choice.
+    unit = np.maximum(room.max(axis=0), reach / _CLEAREST)
+    coefficients = _nonnegative((added / unit).T, (wanted - values[0]) / unit, sizes)
     parts = [np.maximum(part, 0) for part in np.split(coefficients, np.cumsum(sizes)[:-1])]
     best = [part / part.sum() if part.sum() > 0 else part + 1 / len(part) for part in parts]
     tried = retry(best)
@@ -196,19 +200,22 @@ def _flat(found: Sequence[Enclosure], what: str, format_: FloatFormat) -> Array:
     return np.concatenate(parts, axis=1)
 
 
-_SUM_TO_ONE = 30.0  # how much the sums of coefficients weigh, where entries are at most one
+_SUM_TO_ONE = 30.0  # how much the sum of coefficients weighs, as a multiple of their columns
 
 
 def _nonnegative(matrix: Array, target: Array, sizes: Sequence[int]) -> Array:
     """Nonnegative coefficients, of sum one per group, that come closest to the target."""
-    sums = np.zeros((len(sizes), matrix.shape[1]))
+    sums, sides = np.zeros((len(sizes), matrix.shape[1])), np.zeros(len(sizes))
     start = 0
     for row, size in enumerate(sizes):
-        sums[row, start : start + size] = _SUM_TO_ONE
+        group = slice(start, start + size)
+        longest = np.max(np.linalg.norm(matrix[:, group], axis=0))
+        sides[row] = _SUM_TO_ONE * (longest or 1.0)
+        sums[row, group] = sides[row]
         start += size
-    a = np.concatenate([matrix, sums])
-    b = np.concatenate([target, np.full(len(sizes), _SUM_TO_ONE)])
-    return _nnls(a, b)
+    a, b = np.concatenate([matrix, sums]), np.concatenate([target, sides])
+    norms = np.linalg.norm(a, axis=0)
+    return _nnls(a / norms, b) / norms
 
 
 def _nnls(a: Array, b: Array) -> Array:

@@ -10,6 +10,10 @@ from hypothesis import strategies as st
 from verimath.arithmetic.formats import FLOAT32
 from verimath.arithmetic.matrix_bounds import eliminated
 from verimath.arithmetic.operand import gamma
+from verimath.arithmetic.rounding import evaluate
+from verimath.formula import operations as op
+from verimath.formula.graph import Formula
+from verimath.shapes import Size
 
 
 def met(a, off=0.0):
@@ -63,6 +67,44 @@ def test_a_solution_solves_a_system_as_near_as_is_said(seed, n, reciprocals, bac
     for row, right, most in zip(a, b, allowed, strict=True):
         exact = sum(Fraction(float(p)) * Fraction(float(q)) for p, q in zip(row, x, strict=True))
         assert abs(float(Fraction(float(right)) - exact)) <= most
+
+
+def solved(a, b):
+    """x with A x = b, in rationals."""
+    rows = [[Fraction(float(t)) for t in (*row, right)] for row, right in zip(a, b, strict=True)]
+    n = len(rows)
+    for k in range(n):
+        best = max(range(k, n), key=lambda i: abs(rows[i][k]))
+        rows[k], rows[best] = rows[best], rows[k]
+        for i in range(n):
+            factor = rows[i][k] / rows[k][k] if i != k else 0
+            rows[i] = [s - factor * t for s, t in zip(rows[i], rows[k], strict=True)]
+    return [row[n] / row[k] for k, row in enumerate(rows)]
+
+
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(1, 4),
+    st.sampled_from(["float64", "float32"]),
+    st.integers(-30, 0),
+)
+def test_a_right_side_of_subnormal_numbers(seed, n, dtype, power):
+    """What underflows on the way is divided by the pivots."""
+    random = np.random.default_rng(seed)
+    least = np.finfo(dtype).smallest_subnormal
+    a = np.ldexp(random.normal(size=(n, n)), power).astype(dtype)
+    b = random.integers(-2000, 2000, n).astype(dtype) * least
+    x = np.linalg.solve(a, b)
+    size = Size.of(n)
+    names = {"a": op.input_("a", (size, size)), "b": op.input_("b", (size,))}
+    columns = op.reshape(names["b"], (size, Size.of(1)))
+    formula = Formula("x", names, (op.solve(names["a"], columns),), {})
+    inputs = {"a": a[None].astype("f8"), "b": b[None].astype("f8")}
+    (found,) = evaluate(formula, inputs, {}, dtypes=(dtype,))
+    bounds = (found.bounds[dtype] + found.error)[0, :, 0]
+    assume(np.isfinite(bounds).all())
+    for got, exact, bound in zip(x, solved(a, b), bounds, strict=True):
+        assert abs(Fraction(float(got)) - exact) <= Fraction(float(bound))
 
 
 def counted(lower, upper):

@@ -710,14 +710,24 @@ def test_the_normwise_bound_is_that_of_the_largest_and_of_strassen():
     """(6 n^(log2 12) - 5 n) u max|A| max|B| beside the componentwise one, n = 2: 62."""
     a, b = op.input_("a", (M, M)), op.input_("b", (M, M))
     x = [Operand(np.array([[[1.0, -2.0], [3.0, 4.0]]]), EXACT, EXACT)] * 2
-    own = np.array([[[1e-7, 2e-7], [0.0, math.inf]]])
+    own = np.array([[[1e-7, 2e-7], [0.0, 1e-8]]])
     found = normwise_bound(op.matmul(a, b), own, x, BINDING, PLAIN)
     assert found[0, 0, 0] == pytest.approx(2e-7 + 62 * FLOAT32.roundoff * 16, rel=1e-5)
-    assert found[0, 1, 0] == found[0, 0, 0]
-    assert found[0, 1, 1] == math.inf
+    assert np.all(found == found[0, 0, 0])
     alone = normwise_bound(op.add(a, b), own, x, BINDING, PLAIN)
-    np.testing.assert_array_equal(alone, [[[2e-7, 2e-7], [2e-7, math.inf]]])
+    np.testing.assert_array_equal(alone, np.full((1, 2, 2), 2e-7))
     assert normwise_bound(op.matmul(a, b), EXACT, x, BINDING, PLAIN) is EXACT
+
+
+@pytest.mark.parametrize("none", [math.inf, math.nan])
+def test_where_the_largest_has_no_bound_none_has_one_normwise(none):
+    """1 beside the largest number, as their sum less that number: 0, off by u times the largest."""
+    a = op.input_("a", (M, M))
+    x = [Operand(np.array([[[1.0, 0.0], [0.0, 3e38]], [[1.0, 0.0], [0.0, 3.0]]]), EXACT, EXACT)] * 2
+    own = np.array([[[1e-7, 0.0], [0.0, none]], [[1e-7, 0.0], [0.0, 2e-7]]])
+    found = normwise_bound(op.add(a, a), own, x, BINDING, PLAIN)
+    assert np.all(found[0] == math.inf)
+    assert np.all(found[1] == 2e-7)
 
 
 # --- batches, places, kinks ---

@@ -478,7 +478,7 @@ def normwise_bound(
 
     (6 n^(log2 12) - 5 n) u max|A| max|B| for n a power of two, where the recursion goes down to
     single numbers (Higham, section 23.2.2, (23.14) with n0 = 1); other shapes are filled up with
-    zeros. Elements that have no bound have none still.
+    zeros. Where the largest element has no bound, none has.
     """
     if bound is EXACT:
         return bound
@@ -493,8 +493,8 @@ def normwise_bound(
         reached = np.maximum(n**3 * left * right, n * np.maximum(left, right))
         bound = within(bound, reached.reshape(shape), f.largest)
     axes = tuple(range(1, bound.ndim))
-    most = np.max(bound, axis=axes, keepdims=True, initial=0.0, where=np.isfinite(bound))
-    return np.where(np.isfinite(bound), most, np.inf)
+    most = np.max(bound, axis=axes, keepdims=True, initial=0.0)
+    return np.broadcast_to(np.where(np.isfinite(most), most, np.inf), bound.shape)
 
 
 def _alike(x: Array) -> Array:

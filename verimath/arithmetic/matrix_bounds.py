@@ -158,12 +158,15 @@ def solve_bound(node: Node, scale: Array, x: list[Operand], b: Binding, f: Float
     z, met = _inverse_magnitude(a.value), eliminated(a.value, _off(a), f)
     w = met.counted
     value = one_by_one(np.linalg.solve, a.value, right.value)
-    own = _finite(z @ (gamma(3 * n, FLOAT64) * w @ np.abs(value)))
+    top = np.max(met.growth, axis=(-1, -2), keepdims=True, initial=0.0)
+    lost, of_right = _underflows(n, top, FLOAT64)
+    own = _finite(z @ ((gamma(3 * n, FLOAT64) * w + lost) @ np.abs(value) + of_right))
     exact = np.abs(value) + own
     # What float64 computed is `own` from the solution of the float64 system; the exact system is
     # the operands' errors away from that one, the format's system their bounds.
-    backward = _off(a) + gamma(3 * n, f) * (w + _off(a))
-    computed = _solution_error(z, backward, _off(right), exact)
+    lost, of_right = _underflows(n, top, f)
+    backward = _off(a) + gamma(3 * n, f) * (w + _off(a)) + lost
+    computed = _solution_error(z, backward, _off(right) + of_right, exact)
     moved = _solution_error(
         z,
         np.broadcast_to(a.error, a.value.shape),
@@ -174,13 +177,23 @@ def solve_bound(node: Node, scale: Array, x: list[Operand], b: Binding, f: Float
     bound = computed + moved
     if not np.any(a.error):
         # The exact matrix is known: what the format's right side is off by is its bound alone.
-        from_exact = a.bound + gamma(3 * n, f) * (w + a.bound)
-        there = np.broadcast_to(right.bound, right.value.shape)
+        from_exact = a.bound + gamma(3 * n, f) * (w + a.bound) + lost
+        there = np.broadcast_to(right.bound, right.value.shape) + of_right
         bound = np.minimum(bound, _solution_error(z, from_exact, there, exact + moved))
     bound = bound + n * f.underflow
     return _finite(
         np.where(np.sum(met.growth, axis=(-1, -2), keepdims=True) <= f.largest, bound, np.inf)
     )
+
+
+def _underflows(n: int, top: Array, f: FloatFormat) -> tuple[Array, Array]:
+    """What underflows move the matrix and the right-hand side by, `top` the largest of |L||U|.
+
+    A product that underflows is off by eta, a quotient by eta times its divisor: a multiplier and
+    n products in an element of the matrix; n products in one of L^-1 b; n products and a quotient
+    in one of U^-1 y, which L, with elements of at most one, takes to n elements of the right side.
+    """
+    return f.underflow * (n + top), f.underflow * n * (n + 1 + top)
 
 
 def determinant_bound(
