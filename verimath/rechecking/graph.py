@@ -171,7 +171,7 @@ def _power(parameter: Any, args: list[Node], shape: Shape) -> Any:
     exponent = fraction(parameter)
     _need(
         abs(exponent.numerator) <= EXPONENT and exponent.denominator <= EXPONENT,
-        f"an exponent beyond {EXPONENT}",
+        f"not confirmed: an exponent beyond {EXPONENT}",
     )
     return exponent
 

@@ -88,7 +88,10 @@ def _list(part: Any, what: str) -> list[Any]:
 
 def _exponent(text: Any) -> Fraction:
     found = fraction(text)
-    need(max(abs(found.numerator), found.denominator) <= EXPONENT, f"an exponent beyond {EXPONENT}")
+    need(
+        max(abs(found.numerator), found.denominator) <= EXPONENT,
+        f"not confirmed: an exponent beyond {EXPONENT}",
+    )
     return found
 
 

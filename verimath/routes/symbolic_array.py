@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from verimath.arithmetic.symbolic import exact
 from verimath.errors import ClaimError
-from verimath.formula.literals import read_exponent, read_literal
+from verimath.formula.literals import read_literal
 
 Objects = NDArray[np.object_]
 
@@ -82,9 +82,7 @@ class SymbolicArray:
         return self.__array_namespace__().matmul(self, other)
 
     def __pow__(self, exponent: Any) -> "SymbolicArray":
-        inexact = isinstance(exponent, float)
-        power = exact(read_exponent(exponent)) if inexact else cells_of(exponent)
-        return SymbolicArray(self.cells**power)
+        return SymbolicArray(self.cells ** cells_of(exponent))
 
     def __neg__(self) -> "SymbolicArray":
         return SymbolicArray(-self.cells)
