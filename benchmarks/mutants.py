@@ -53,8 +53,10 @@ _TESTS = {
     "verimath/proof/refute.py": ["tests/proof/test_refute.py"],
     "verimath/proof/sizes.py": ["tests/proof/test_sizes.py", "tests/proof/test_identity.py"],
     "verimath/rechecking/derivation.py": _RECHECK,
+    "verimath/rechecking/dual.py": _RECHECK,
     "verimath/rechecking/evaluate.py": _RECHECK,
     "verimath/rechecking/evaluation.py": _RECHECK,
+    "verimath/rechecking/plain.py": _RECHECK,
     "verimath/shrink.py": ["tests/test_shrink.py"],
 }
 _TABLE = """

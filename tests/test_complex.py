@@ -38,8 +38,8 @@ from verimath import (
 )
 from verimath.arithmetic.rounding import evaluate
 from verimath.backends import get_backend, select_backends
-from verimath.catalogue import claims_of
 from verimath.claims import complex_numbers
+from verimath.claims_file import claims_of
 from verimath.examples import draw_examples
 from verimath.formula.forward import push_forward
 from verimath.judge import apart

@@ -192,3 +192,22 @@ def test_nothing_compared_is_undecided() -> None:
     report = check(empty, examples=5, backend="numpy")
     assert report.claims[0].outcome != "as_expected"
     assert {v.status for v in report.claims[0].verdicts} == {Status.INCONCLUSIVE}
+
+
+def test_what_vmap_alone_gets_wrong_is_no_mistake_of_the_code(monkeypatch: Any) -> None:
+    """Directions at once are for speed; the verdict is that of forward mode, one by one."""
+    torch = pytest.importorskip("torch")
+    tried: list[bool] = []
+
+    def zeros(function: Any, arrays: Any, name: str, derived: Any, along: Any) -> Any:
+        tried.append(True)
+        return torch.zeros(arrays[name].numel(), dtype=arrays[name].dtype)
+
+    monkeypatch.setattr("verimath.routes.autograd._slopes", zeros)
+    report = check(MEAN_SQUARE, autograd("mine", j), examples=30, backend="torch-cpu")
+    assert tried
+    assert {v.status for v in of(report, "mine: forward mode")} == {Status.PASS}
+    wrong = check(
+        MEAN_SQUARE, autograd("mine", lambda x: 2 * j(x)), examples=30, backend="torch-cpu"
+    )
+    assert {v.status for v in of(wrong, "mine: forward mode")} == {Status.WRONG}

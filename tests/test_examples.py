@@ -117,6 +117,8 @@ def test_a_kind_is_what_it_is_called(kind, scale):
         case "tiny":
             assert np.all(np.abs(x).max(axis=1) < 2.0**-4)
             assert np.abs(x).min() < 1e-10
+        case "binades":
+            assert set(np.frexp(x)[1].ravel() - 1) == set(range(-25, 7))
         case "offset":
             assert np.ptp(x) < 2.0**-10 * np.abs(x).min()
         case "uniform" | "normal":
@@ -150,6 +152,21 @@ def test_values_and_their_casts_stay_in_the_range(bounds, dtype):
 def test_a_closed_range_is_met_at_its_ends():
     values = np.concatenate([e.inputs["x"].ravel() for e in drawn(Domain(x=reals("n", 0, 1)))])
     assert {0.0, 0.5, 1.0} <= set(values)
+
+
+@pytest.mark.parametrize("bounds", [(None, None), (-0.5, 100), (0, 1), (0, None)])
+@pytest.mark.parametrize("entropy", range(5))
+def test_every_magnitude_of_half_precision_is_met(bounds, entropy):
+    """An error in a narrow window of small numbers shows in every run, whatever the seed."""
+    domain = Domain(x=reals("n", *bounds))
+    values = np.concatenate(
+        [
+            batch.inputs["x"].ravel()
+            for batch in (fill(plan, domain) for plan in covering_plans(domain, entropy))
+        ]
+    )
+    binades = set(np.frexp(np.abs(values[values != 0]))[1] - 1)
+    assert binades >= set(range(-24, 0))
 
 
 @pytest.mark.parametrize("name", DOMAINS)

@@ -7,7 +7,8 @@ import mpmath
 import numpy as np
 import pytest
 
-from verimath.rechecking.evaluate import Dual, Pair
+from verimath.rechecking.dual import Dual
+from verimath.rechecking.plain import Pair
 from verimath.rechecking.reals import Reals
 
 STEP = mpmath.mpf(10) ** -15

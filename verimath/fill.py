@@ -35,6 +35,8 @@ _DEEPEST = 53  # binary places from such a number to one near it
 _TINY = np.array([7, 11, 14, 20, 30, 40, 66, 100, 332])  # 2^-66 is 1e-20, 2^-332 is 1e-100
 # Where exponentials overflow and vanish: in float16 beyond 11, in float32 88, in float64 709.
 _STEEP = np.array([2.0**11, 2.0**8, 2.0**6, 2.0**13])
+# Of half precision, down to where numbers vanish; other kinds have the larger ones.
+_BINADES = np.arange(-25, 7)
 # The square of an offset has no digit left for differences of about one, in one dtype or another.
 _OFFSETS = np.array([2.0**20, 2.0**10, 2.0**5, 2.0**26])
 
@@ -102,7 +104,7 @@ def _between(
     plan: Plan,
 ) -> Values:
     """Numbers of a closed range, the ends and the middle among them."""
-    beside = plan.kind in ("scaled", "extreme", "tens", "tiny") and low < 0 < high
+    beside = plan.kind in ("scaled", "extreme", "tens", "tiny", "binades") and low < 0 < high
     if beside or (plan.kind == "normal" and low <= -_WIDE and high >= _WIDE):
         return np.clip(_unbounded(generator, shape, plan), low, high)
     found = _mixed(low, high, _shares(generator, shape, plan))
@@ -136,6 +138,12 @@ def _shares(generator: np.random.Generator, shape: tuple[int, ...], plan: Plan) 
             return base + generator.uniform(-1 / 8, 1 / 8, shape) / _offsets(shape)
         case "tiny":
             return np.ldexp(generator.random(shape), -generator.choice(_TINY, shape))
+        case "binades":
+            small = generator.permutation(_BINADES[_BINADES < 0])
+            near = np.ldexp(generator.uniform(1, 2, shape), np.resize(small, shape))
+            # From the lower end all of them, then from the upper one.
+            upper = np.arange(near.size).reshape(shape) // len(small) % 2 == 1
+            return np.where(upper, 1 - near, near)
         case "scaled" | "extreme" | "near":
             deepest = {"scaled": 30, "near": _DEEPEST}.get(plan.kind, 1080)
             near = np.ldexp(generator.random(shape), -generator.integers(0, deepest, shape))
@@ -177,6 +185,13 @@ def _steep(generator: np.random.Generator, shape: tuple[int, ...], unit: float) 
     return generator.uniform(-1, 1, shape) * sizes
 
 
+def _binades(generator: np.random.Generator, shape: tuple[int, ...], unit: float) -> Values:
+    sizes = np.ldexp(
+        generator.uniform(1, 2, shape), np.resize(generator.permutation(_BINADES), shape)
+    )
+    return sizes * generator.choice([-1.0, 1.0], shape)
+
+
 def _offset(generator: np.random.Generator, shape: tuple[int, ...], unit: float) -> Values:
     """Ordinary numbers about one large number, the same one in every input of an example."""
     return _offsets(shape) + generator.uniform(-4, 4, shape)
@@ -203,6 +218,7 @@ _UNBOUNDED: Mapping[str, Callable[[np.random.Generator, tuple[int, ...], float],
     "steep": _steep,
     "tiny": _tiny,
     "offset": _offset,
+    "binades": _binades,
 }
 
 

@@ -28,8 +28,8 @@ _FEW_PLANS = 20  # a covering set that is larger has one example of each plan
 _USUAL = ("integers", "eighths", "uniform", "normal", "scaled", "ties", "sparse", "extreme")
 # Where code changes its ways: "near" special numbers but not at them, "tens" beyond thresholds,
 # "steep" where exponentials overflow, "tiny" rows as a whole, "offset" numbers that are all close
-# to one large number.
-TURNS = ("near", "tens", "steep", "tiny", "offset")
+# to one large number, "binades" of every magnitude, one after the other.
+TURNS = ("near", "tens", "steep", "tiny", "offset", "binades")
 KINDS = (*_USUAL, *TURNS)
 # "repeated": equal rows. "degenerate": singular, constant, at a vertex, of one class. "cancelling":
 # elements that sum to zero (as far as float64 goes). "alike": examples that differ in one element

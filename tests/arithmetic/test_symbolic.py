@@ -18,6 +18,7 @@ from verimath.formula.literals import read_literal
 from verimath.formula.namespace import Namespace
 from verimath.formula.trace import trace
 from verimath.routes import symbolic as route
+from verimath.routes.symbolic_array import SymbolicArray
 from verimath.shapes import Size
 
 N, D = Size.of("n"), Size.of("d")
@@ -145,7 +146,7 @@ def test_fractions_are_exact():
 
 def test_the_symbolic_namespace_has_every_function_of_the_traced_one():
     wanted = {n for n in dir(Namespace) if not n.startswith("_")} | set(op.FUNCTIONS)
-    (x,) = (route.SymbolicArray(c) for c in route.symbols({"x": (2,)}).values())
+    (x,) = (SymbolicArray(c) for c in route.symbols({"x": (2,)}).values())
     xp = array_namespace(x)
     assert [name for name in sorted(wanted) if not hasattr(xp, name)] == []
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from verimath import Claim, Converges, Gradient, Hessian, Jacobian, Status, check, numeric
-from verimath.catalogue import all_claims, claims_of, lecture_claims
+from verimath.catalogue import all_claims, lecture_claims
 from verimath.claims import CHAPTERS, FURTHER, LECTURE, depths
+from verimath.claims_file import claims_of
 from verimath.report.record import ClaimRecord
 
 DEPTHS = claims_of(depths)  # whose statements are pairs of equalities

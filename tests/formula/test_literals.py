@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from verimath.formula.literals import Constant, read_exponent, read_literal
+from verimath.formula.literals import Constant, read_literal
 
 MEANT = {
     "2/3": (2 / 3, "2/3"),
@@ -73,15 +73,6 @@ def test_long_random_floats_stay_themselves(exponent):
 @settings(max_examples=300)
 def test_a_literal_is_remembered_as_written(value):
     assert read_literal(value).written == value
-
-
-@given(st.integers(1, 60), st.integers(1, 60), st.integers(-3, 3))
-def test_an_exponent_is_a_rational_number_only_if_that_rounds_to_it(p, q, ulps):
-    value = p / q + ulps * math.ulp(p / q)
-    found = read_exponent(value)
-    if found.is_rational:
-        assert found.factor.numerator / found.factor.denominator == value
-    assert ulps or found == Constant(Fraction(p, q))
 
 
 @pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])

@@ -23,7 +23,7 @@ from tests.proof.test_normal_form import points
 from verimath.errors import NotExpressibleError
 from verimath.proof.algebra import Algebra, BudgetError
 from verimath.proof.from_graph import Reader
-from verimath.proof.functions import sizes_of
+from verimath.proof.powers import sizes_of
 from verimath.proof.rewriting import find, oriented, scaled
 from verimath.proof.terms import Factor, Raw, number
 from verimath.proof.written import Writer
@@ -117,7 +117,7 @@ def rules_of(case):
     left, right, _ = case.traced()
     for node in (*left, *right.outputs):
         reader.read(node)
-    return algebra, [*algebra.rules, *reader.functions.awaiting.values()]
+    return algebra, [*algebra.rules, *reader.powers.awaiting.values()]
 
 
 def _values(numbers, case, expressions, inputs_, sizes):
@@ -198,7 +198,7 @@ def _assert_kept(node, numbers):
     writer = Writer()
     try:
         read = reader.read(node)
-        for head, rule in reader.functions.awaiting.items():
+        for head, rule in reader.powers.awaiting.items():
             algebra.add_rule(head, rule)
         written = [writer.terms(read), writer.terms(algebra.normal(read))]
     except (BudgetError, NotExpressibleError):  # such as a division by x - x

@@ -73,3 +73,86 @@ def test_independent_of_an_input_is_zero(mode, function):
 def test_only_a_scalar_has_a_gradient(mode, function, message):
     with pytest.raises(TypeError, match=message):
         mode(function, tensors(x=[1.0, 2.0]), ("x",))
+
+
+# --- directions at once ---
+
+
+def _as_softmax(x, w):
+    return torch.softmax(x @ w, -1).log().square().sum()
+
+
+DERIVED = pytest.mark.parametrize(
+    ("function", "derived"),
+    [
+        (_as_softmax, "gradient"),
+        (_as_softmax, "hessian"),
+        (lambda x, w: torch.tanh(x @ w), "jacobian"),
+        (lambda x, w: (x @ w).relu().sum(), "gradient"),
+        (lambda x, w: (w * 2).sum(), "gradient"),
+    ],
+)
+
+
+@DERIVED
+def test_directions_at_once_are_those_one_by_one(function, derived):
+    random = np.random.default_rng(3)
+    arrays = tensors(x=random.normal(size=(3, 4)), w=random.normal(size=(4, 5)))
+    together = forward(function, arrays, ("x", "w"), derived)
+    apart = forward(function, arrays, ("x", "w"), derived, together=False)
+    for one, other in zip(together, apart, strict=True):
+        assert (one.shape, one.dtype) == (other.shape, other.dtype)
+        assert torch.allclose(one, other, rtol=1e-11, atol=1e-11)
+
+
+def test_directions_at_once_of_complex_numbers_and_of_shared_memory():
+    random = np.random.default_rng(4)
+    z = torch.tensor(random.normal(size=(3, 4)) + 1j * random.normal(size=(3, 4)))
+    function = lambda z: (z.abs() ** 2 * z.real).sum()
+    for array in (z, z[:1].expand(3, 4), z.mT):
+        (one,) = forward(function, {"z": array}, ("z",))
+        (other,) = forward(function, {"z": array}, ("z",), together=False)
+        assert torch.allclose(one, other, rtol=1e-12)
+
+
+def test_an_overflow_of_twice_the_derivative_is_no_overflow_of_it():
+    x, slope = tensors(x=np.arange(12.0)), 2.0**1023
+    for together in (True, False):
+        (found,) = forward(lambda x: (x * slope).sum(), x, ("x",), together=together)
+        assert torch.equal(found, torch.full_like(found, slope))
+
+
+class _Doubling(torch.autograd.Function):
+    """Without a rule for vmap."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return 2 * x
+
+    @staticmethod
+    def jvp(ctx, tangent):
+        return 2 * tangent
+
+
+def _branching(x):
+    return (x * x).sum() if (x * x).sum().item() > 0 else x.sum()
+
+
+@pytest.mark.parametrize(
+    ("function", "of_square"),
+    [(lambda x: _Doubling.apply(x).sum(), False), (_branching, True)],
+)
+def test_what_vmap_cannot_do_is_done_one_by_one(function, of_square):
+    x = torch.arange(1.0, 13.0, dtype=torch.float64)
+    (together,) = forward(function, {"x": x}, ("x",))
+    (apart,) = forward(function, {"x": x}, ("x",), together=False)
+    assert torch.equal(together, apart)
+    assert torch.equal(together, 2 * x if of_square else 2 * torch.ones_like(x))
+
+
+def test_what_is_wrong_with_code_is_raised_by_the_code_itself():
+    def function(x):
+        raise ValueError("twelve is too many")
+
+    with pytest.raises(ValueError, match="twelve is too many"):
+        forward(function, tensors(x=np.ones(12)), ("x",))

@@ -8,14 +8,8 @@ import sympy as sp
 from array_api_compat import array_namespace
 
 from verimath import AtMost, ClaimError, Equal, Gradient
-from verimath.routes.symbolic import (
-    SymbolicArray,
-    call,
-    entries,
-    lambdify,
-    numeric_value,
-    symbols,
-)
+from verimath.routes.symbolic import call, entries, lambdify, numeric_value, symbols
+from verimath.routes.symbolic_array import SymbolicArray
 
 A = np.array([[1.0, -2.0, 0.5], [3.0, 0.0, -1.25]])
 B = np.array([[2.0, 1.0], [0.25, -3.0], [1.0, 4.0]])

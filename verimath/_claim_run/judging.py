@@ -60,6 +60,13 @@ class Judging:
 
     def judge(self, cell: Cell, batch: Batch, number: int | None = None) -> Judgement:
         """Judge one cell on a batch; `number` is its place among the shared ones."""
+        judgement = self._judge(cell, batch, number)
+        if cell.way.kind != "forward" or judgement.status is Status.PASS:
+            return judgement
+        # torch's vmap is not what is tested.
+        return self._judge(replace(cell, together=False), batch, number)
+
+    def _judge(self, cell: Cell, batch: Batch, number: int | None) -> Judgement:
         inputs = batch.cast(self.domain, cell.dtype)
         prepared = self.of(batch)
         if cell.way.kind == "contraction":

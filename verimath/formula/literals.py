@@ -62,18 +62,6 @@ def read_literal(value: float) -> Constant:
     return replace(_simplest(value), written=value)
 
 
-def read_exponent(value: float) -> Constant:
-    """An exponent, read like any literal, but as a rational number only where that rounds to it.
-
-    x^k changes by more than two ulp with a k that does: at large x it is another function.
-
-    Raises ValueError for NaN and infinities, which stand for no real number.
-    """
-    found = read_literal(value)
-    inexact = found.is_rational and found.unit != "1"
-    return Constant(Fraction(value), written=value) if inexact else found
-
-
 def _simplest(value: float) -> Constant:
     digits = repr(value).split("e")[0].replace(".", "").strip("-0")
     if len(digits) <= _DECIMAL_DIGITS:

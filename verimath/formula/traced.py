@@ -13,7 +13,7 @@ from verimath.formula import operations as op
 from verimath.formula.dimension import Dimension, dimension
 from verimath.formula.graph import Node
 from verimath.formula.indexing import indexed
-from verimath.formula.literals import read_exponent
+from verimath.formula.literals import read_literal
 from verimath.formula.refusing import Refusing
 from verimath.formula.source import here, refused
 from verimath.shapes import shape_text, total_size
@@ -88,11 +88,14 @@ def _rational(exponent: int | float | Fraction) -> Fraction:
     if not isinstance(exponent, float):
         return Fraction(exponent)
     try:
-        value = read_exponent(exponent)
+        value = read_literal(exponent)
     except ValueError:
         raise refused(f"the exponent {exponent} is no real number") from None
     if not value.is_rational:
         raise refused(f"the exponent {value} is not rational")
+    if value.unit != "1":
+        # Read to two ulp it would be another function at large x, which no bound knows of.
+        raise refused(f"the exponent {exponent!r} is {value} but for rounding; write {value}")
     return value.factor
 
 

@@ -26,6 +26,7 @@ from verimath.proof.readings import readings
 from verimath.reference.prepared import Prepared
 from verimath.report.record import Proof, ProofLabel, Step
 from verimath.routes import symbolic
+from verimath.routes.symbolic_array import exact_literal
 from verimath.shapes import Binding
 
 # Beyond this many symbols an explicit derivation costs seconds and shows nothing new.
@@ -146,7 +147,7 @@ def _compare_bound(
     specs = prepared.claim.domain.inputs
     if any(spec.is_structured for spec in specs.values()):
         return "sampled", "a bound over drawn inputs is only sampled"
-    domain, bound = _Domain.of(specs, inputs), symbolic.exact_literal(statement.bound)
+    domain, bound = _Domain.of(specs, inputs), exact_literal(statement.bound)
     given = all(spec.values is not None for spec in specs.values())
     drawn = [cell for cells in inputs.values() for cell in cells.ravel()]
     for shift in range(1 if given else _POINTS):
@@ -191,7 +192,7 @@ class _Domain:
             spec = specs[name]
             ranges.update((cell, spec) for cell in cells.ravel())
             if spec.values is not None:
-                numbers = (symbolic.exact_literal(float(x)) for x in spec.values.ravel())
+                numbers = (exact_literal(float(x)) for x in spec.values.ravel())
                 fixed.update(zip(cells.ravel(), numbers, strict=True))
         return _Domain(fixed, ranges)
 

@@ -13,7 +13,9 @@ from verimath.formula.graph import Node, Subscripts, inlined, topological
 from verimath.formula.literals import Constant
 from verimath.proof.algebra import Algebra
 from verimath.proof.functions import Functions
+from verimath.proof.masks import Masks
 from verimath.proof.matrices import Matrices
+from verimath.proof.powers import Powers
 from verimath.proof.rewriting import oriented, scaled
 from verimath.proof.terms import Expression, Raw, number, whole
 from verimath.shapes import ONE, Size, shape_text
@@ -41,9 +43,10 @@ class Reader:
     def __init__(self, algebra: Algebra, structures: Mapping[str, str]) -> None:
         self.algebra = algebra
         self.structures = structures
-        self.functions = Functions(algebra)
+        self.powers = Powers(algebra)
+        self.functions, self.masks = Functions(self.powers), Masks(self.powers)
         orthogonal = [name for name, structure in structures.items() if structure == "orthogonal"]
-        self.matrices = Matrices(algebra, self.functions, orthogonal=orthogonal)
+        self.matrices = Matrices(algebra, self.powers, orthogonal=orthogonal)
         self._known: dict[Node, Expression] = {}
 
     def read(self, output: Node) -> Expression:
@@ -131,7 +134,7 @@ def _constant(reader: Reader, node: Node, x: list[Expression]) -> Expression:
     if constant.is_rational or not constant.factor:
         return number(constant.factor)
     if constant.unit == "sqrt":
-        root = reader.functions.power(number(constant.radicand), Fraction(1, 2))
+        root = reader.powers.power(number(constant.radicand), Fraction(1, 2))
         return scaled(root, constant.factor)
     return reader.algebra.collect([Raw(constant.factor, {f"#{constant.unit}": 1}, [], {})])
 
@@ -181,20 +184,21 @@ def _multiply(reader: Reader, node: Node, x: list[Expression]) -> Expression:
 
 
 def _divide(reader: Reader, node: Node, x: list[Expression]) -> Expression:
-    return reader.algebra.multiply(x[0], reader.functions.power(x[1], -1))
+    return reader.algebra.multiply(x[0], reader.powers.power(x[1], -1))
 
 
 def _power(reader: Reader, node: Node, x: list[Expression]) -> Expression:
-    return reader.functions.power(x[0], whole(node.parameter))
+    return reader.powers.power(x[0], whole(node.parameter))
 
 
 def _function(reader: Reader, node: Node, x: list[Expression]) -> Expression:
     functions, algebra, name = reader.functions, reader.algebra, node.parameter
+    power = reader.powers.power
     match name:
         case "negative":
             return scaled(x[0], _MINUS)
         case "sqrt":
-            return functions.power(x[0], Fraction(1, 2))
+            return power(x[0], Fraction(1, 2))
         case "exp":
             return functions.exp(x[0])
         case "expm1":
@@ -207,7 +211,7 @@ def _function(reader: Reader, node: Node, x: list[Expression]) -> Expression:
             return functions.hyperbolic(name, x[0])
         case "tan":
             algebra.use("tan = sin / cos")
-            below = functions.power(functions.function("cos", x[0]), -1)
+            below = power(functions.function("cos", x[0]), -1)
             return algebra.multiply(functions.function("sin", x[0]), below)
         case "sign":
             return _sign(reader, x[0])
@@ -220,7 +224,7 @@ def _function(reader: Reader, node: Node, x: list[Expression]) -> Expression:
 
 def _sign(reader: Reader, x: Expression) -> Expression:
     reader.algebra.use("sign(x) = 2 H(x) - 1")
-    return reader.algebra.add(scaled(reader.functions.step(x), Fraction(2)), number(-1))
+    return reader.algebra.add(scaled(reader.masks.step(x), Fraction(2)), number(-1))
 
 
 def _einsum(reader: Reader, node: Node, x: list[Expression]) -> Expression:
@@ -273,18 +277,18 @@ def _convert(reader: Reader, node: Node, x: list[Expression]) -> Expression:
 
 
 def _compare(reader: Reader, node: Node, x: list[Expression]) -> Expression:
-    algebra, functions = reader.algebra, reader.functions
+    algebra, masks = reader.algebra, reader.masks
     above = algebra.add(x[1], scaled(x[0], _MINUS))
     if all(operand.kind == "integer" or _is_number(operand) for operand in node.inputs):
         if node.parameter == "equal":
-            return functions.equal(above)
+            return masks.equal(above)
         if node.parameter == "less":
-            return functions.less(above)
-        return algebra.add(functions.less(above), functions.equal(above))
+            return masks.less(above)
+        return algebra.add(masks.less(above), masks.equal(above))
     if node.parameter == "equal":
-        return functions.equal(above)
-    functions.away(above)
-    return functions.step(above)
+        return masks.equal(above)
+    masks.away(above)
+    return masks.step(above)
 
 
 def _is_number(node: Node) -> bool:
@@ -313,20 +317,20 @@ def _where(reader: Reader, node: Node, x: list[Expression]) -> Expression:
 def _maximum(reader: Reader, node: Node, x: list[Expression]) -> Expression:
     reader.algebra.use("max(a, b) = b + (a - b) H(a - b)")
     between = reader.algebra.add(x[0], scaled(x[1], _MINUS))
-    step = reader.functions.step(between)
+    step = reader.masks.step(between)
     return reader.algebra.add(x[1], reader.algebra.multiply(between, step))
 
 
 def _subgradient(reader: Reader, node: Node, x: list[Expression]) -> Expression:
     match node.parameter:
         case "step":
-            return reader.functions.step(reader.algebra.add(x[0], scaled(x[1], _MINUS)))
+            return reader.masks.step(reader.algebra.add(x[0], scaled(x[1], _MINUS)))
         case "sign":
             return _sign(reader, x[0])
         case (_, axis):
             if node.shape[axis] == ONE:
                 return number(1)
-            return reader.functions.share(x[0], -(axis + 1), node.shape[axis])
+            return reader.masks.share(x[0], -(axis + 1), node.shape[axis])
         case other:
             raise NotExpressibleError(f"subgradient {other}")
 
@@ -335,7 +339,7 @@ def _reduction(reader: Reader, node: Node, x: list[Expression]) -> Expression:
     axis, shape = node.parameter, node.inputs[0].shape
     found = x[0]
     if shape[axis] != ONE:
-        found = reader.functions.reduction(node.operation, found, -(axis + 1), shape[axis])
+        found = reader.masks.reduction(node.operation, found, -(axis + 1), shape[axis])
     below = {-(k + 1): -k for k in range(axis + 1, len(shape))}
     return reader.algebra.rename(found, below)
 
@@ -349,7 +353,7 @@ def _matrix(node: Node) -> tuple[int, int, Size]:
 def _solve(reader: Reader, node: Node, x: list[Expression]) -> Expression:
     row, column, size = _matrix(node.inputs[0])
     if size == ONE:
-        return reader.algebra.multiply(reader.functions.power(x[0], -1), x[1])
+        return reader.algebra.multiply(reader.powers.power(x[0], -1), x[1])
     inverse = reader.matrices.inverse(x[0], row, column, size)
     # Rows of B are summed with columns of the inverse; columns of B stay.
     return reader.algebra.multiply(inverse, x[1], mappings=({column: 0}, {row: 0}), bound={0: size})
@@ -363,7 +367,7 @@ def _determinant(reader: Reader, node: Node, x: list[Expression]) -> Expression:
 def _cholesky(reader: Reader, node: Node, x: list[Expression]) -> Expression:
     row, column, size = _matrix(node)
     if size == ONE:
-        return reader.functions.power(x[0], Fraction(1, 2))
+        return reader.powers.power(x[0], Fraction(1, 2))
     return reader.matrices.cholesky(x[0], row, column, size)
 
 
@@ -377,8 +381,8 @@ def _picked(reader: Reader, node: Node, x: list[Expression]) -> tuple[Expression
     places = {-(k + 1): -(axis + k + 1) for k in range(len(indices.shape))}
     place = algebra.factor(algebra.intern("index", "index", (size,)), (_PLACE,))
     index = algebra.rename(x[1], places)
-    mask = reader.functions.equal(algebra.add(index, scaled(place, _MINUS)))
-    reader.functions.one_place(mask, _PLACE, size)
+    mask = reader.masks.equal(algebra.add(index, scaled(place, _MINUS)))
+    reader.masks.one_place(mask, _PLACE, size)
     return mask, size
 
 
@@ -416,7 +420,7 @@ def _cumulative(reader: Reader, node: Node, x: list[Expression]) -> Expression:
     head = algebra.intern("index", "index", (size,))
     own, other = algebra.factor(head, (-(axis + 1),)), algebra.factor(head, (_PLACE,))
     early, late = (own, other) if backwards else (other, own)
-    before = reader.functions.less(algebra.add(late, scaled(early, _MINUS)))
+    before = reader.masks.less(algebra.add(late, scaled(early, _MINUS)))
     mappings = ({_PLACE: 0}, {-(axis + 1): 0})
     return algebra.add(x[0], algebra.multiply(before, x[0], mappings=mappings, bound={0: size}))
 

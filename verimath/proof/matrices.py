@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from verimath.errors import NotExpressibleError
 from verimath.proof.algebra import Algebra
-from verimath.proof.functions import Functions, sizes_of
+from verimath.proof.powers import Powers, sizes_of
 from verimath.proof.rewriting import oriented, scaled
 from verimath.proof.terms import Expression, Factor, Head, Monomial, Raw, number
 from verimath.proof.written import matrix_text
@@ -23,10 +23,10 @@ class Matrices:
     """The functions of matrices, on top of an algebra; `orthogonal` names inputs that are."""
 
     def __init__(
-        self, algebra: Algebra, functions: Functions, *, orthogonal: Collection[str] = ()
+        self, algebra: Algebra, powers: Powers, *, orthogonal: Collection[str] = ()
     ) -> None:
         self.algebra = algebra
-        self.functions = functions
+        self.powers = powers
         self.orthogonal = orthogonal
 
     def inverse(self, matrix: Expression, row: int, column: int, size: Size) -> Expression:
@@ -38,8 +38,8 @@ class Matrices:
         matrix = algebra.normal(matrix)
         if not matrix:
             raise NotExpressibleError("the inverse of a matrix of zeros")
-        content, rest = self.functions.split(matrix, positive=False, fixed=(row, column))
-        outside = self.functions.raised(content, -1)
+        content, rest = self.powers.split(matrix, positive=False, fixed=(row, column))
+        outside = self.powers.raised(content, -1)
         if all(_is_diagonal(monomial, row, column) for monomial in rest):
             algebra.use("a diagonal matrix is inverted element by element")
             delta = algebra.intern("delta", "", (size, size))
@@ -57,12 +57,12 @@ class Matrices:
                 for m, c in rest.items()
             )
             found = algebra.multiply(
-                self.functions.power(entries, -1), algebra.factor(delta, (row, column))
+                self.powers.power(entries, -1), algebra.factor(delta, (row, column))
             )
-            return self.functions.times(found, outside)
+            return self.powers.times(found, outside)
         chain = self._chain(rest, row, column)
         if chain is not None:
-            return self.functions.times(self._inverse_of_chain(chain, row, column), outside)
+            return self.powers.times(self._inverse_of_chain(chain, row, column), outside)
         starts = [(row, column), (column, row)]
         sizes = {**sizes_of(rest), row: size, column: size}
         closed, order, symmetries = algebra.closed(rest, starts)
@@ -76,7 +76,7 @@ class Matrices:
         self._inverse_rules(head)
         if order[0] != row:
             algebra.use("the inverse of a transpose is the transpose of the inverse")
-        return self.functions.times(algebra.factor(head, order), outside)
+        return self.powers.times(algebra.factor(head, order), outside)
 
     def _inverse_rules(self, head: Head) -> None:
         """N M = I and M N = I."""
@@ -164,7 +164,7 @@ class Matrices:
                 if head.kind == "inverse":
                     algebra.use("det(A⁻¹) = 1 / det(A)", needs=f"{matrix_text(head)} invertible")
                     inside = algebra.opened_free(head, (-1, -2))
-                    one = self.functions.power(self.determinant(inside, -1, -2, size), -1)
+                    one = self.powers.power(self.determinant(inside, -1, -2, size), -1)
                 else:
                     one = self._determinant(algebra.factor(head, (-1, -2)), -1, -2, size)
                 found = algebra.multiply(found, one)

@@ -18,7 +18,7 @@ from verimath.errors import FormulaError, NotExpressibleError
 from verimath.formula.graph import Node, topological
 from verimath.proof.algebra import Algebra, BudgetError
 from verimath.proof.from_graph import Reader
-from verimath.proof.functions import nonzero_text
+from verimath.proof.powers import nonzero_text
 from verimath.proof.rewriting import scaled
 from verimath.proof.terms import (
     Exponent,
@@ -148,7 +148,7 @@ class _Proof:
         self, algebra: Algebra, reader: Reader, writer: Writer, left: Node, right: Node
     ) -> None:
         self.algebra = algebra
-        self.functions = reader.functions
+        self.powers = reader.powers
         self.writer = writer
         self.steps: list[dict[str, Any]] = []
         one, other = reader.read(left), reader.read(right)
@@ -207,12 +207,10 @@ class _Proof:
             f.head
             for m in self.rest
             for f in m.factors
-            if f.head in self.functions.awaiting
-            and f.exponent < 0
-            and any(i >= 0 for i in f.indices)
+            if f.head in self.powers.awaiting and f.exponent < 0 and any(i >= 0 for i in f.indices)
         }
         for head in sorted(heads, key=lambda h: h.order):
-            self.algebra.add_rule(head, self.functions.awaiting.pop(head))
+            self.algebra.add_rule(head, self.powers.awaiting.pop(head))
         return bool(heads)
 
     def clear_denominators(self) -> bool:

@@ -22,9 +22,9 @@ def readings(prepared: Prepared) -> list[str]:
     # Exponents of a derivative are made from those of the formula.
     written = prepared.primal if prepared.claimed is None else prepared.claimed
     for node in topological((*prepared.primal.outputs, *written.outputs)):
-        text = _of_exponent(node.parameter) if node.operation == "power" else None
-        if text is not None:
-            found[text] = None
+        whole = node.operation != "power" or node.parameter.denominator == 1
+        if not whole and not is_long(node.parameter) and float(node.parameter) != node.parameter:
+            found[f"the exponent {float(node.parameter)!r} stands for {node.parameter}"] = None
     for formula in prepared.orders:
         for node in topological(formula.outputs):
             for constant in _literals(node):
@@ -32,17 +32,6 @@ def readings(prepared: Prepared) -> list[str]:
                 if text is not None:
                     found[text] = None
     return list(found)
-
-
-def _of_exponent(exponent: Fraction) -> str | None:
-    if exponent.denominator == 1 or is_long(exponent):
-        return None
-    written = float(exponent)
-    if written != exponent:
-        return f"the exponent {written!r} stands for {exponent}"
-    # A factor would be read to two ulp, as a result of roundings; an exponent is not.
-    near = read_literal(written)
-    return None if near.factor == exponent else f"the exponent {written!r} is that, not {near}"
 
 
 def _reading(constant: Constant) -> str | None:

@@ -5,9 +5,10 @@ from math import prod
 import flint
 
 from verimath.rechecking.counterexample import element_of, point_of
-from verimath.rechecking.evaluate import Plain, check_elements, evaluate, objects
+from verimath.rechecking.evaluate import evaluate
 from verimath.rechecking.graph import read_graph
 from verimath.rechecking.limits import Budget, RefusedError
+from verimath.rechecking.plain import Plain, check_elements, objects
 from verimath.rechecking.polynomials import fraction, polynomial, value
 from verimath.rechecking.reals import OutsideError, Reals, given, integers, rational
 from verimath.rechecking.sizing import kinds_of, sizes_in

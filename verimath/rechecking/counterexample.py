@@ -8,9 +8,10 @@ import flint
 import numpy as np
 
 from verimath.rechecking.derivative import check_form, true_derivative
-from verimath.rechecking.evaluate import check_elements, evaluate, objects
+from verimath.rechecking.evaluate import evaluate
 from verimath.rechecking.graph import Node, read_graph
 from verimath.rechecking.limits import DIGITS, SIZE, Budget, RefusedError
+from verimath.rechecking.plain import check_elements, objects
 from verimath.rechecking.polynomials import fraction, polynomial, value
 from verimath.rechecking.reals import OutsideError, Reals, contains_zero, given, rational
 from verimath.rechecking.sizing import kinds_of

@@ -26,10 +26,11 @@ from verimath.rechecking.differentiated import (
     points,
     where,
 )
-from verimath.rechecking.evaluate import Plain, evaluate, reachable
-from verimath.rechecking.graph import Node, Shape, read_graph
+from verimath.rechecking.evaluate import evaluate
+from verimath.rechecking.graph import Node, Shape, reachable, read_graph
 from verimath.rechecking.limits import OPERATIONS, Budget, RefusedError
 from verimath.rechecking.order import Counting, NoBoundError, highest_power, places
+from verimath.rechecking.plain import Plain
 from verimath.rechecking.polynomials import alone, degree, names, polynomial
 from verimath.rechecking.reals import (
     NotRationalError,

@@ -12,9 +12,11 @@ from typing import Any
 import flint
 import numpy as np
 
-from verimath.rechecking.evaluate import Dual, Pair, Plain, evaluate, objects
+from verimath.rechecking.dual import Dual
+from verimath.rechecking.evaluate import evaluate
 from verimath.rechecking.graph import Node, Shape
 from verimath.rechecking.limits import Budget, RefusedError
+from verimath.rechecking.plain import Pair, Plain, objects
 from verimath.rechecking.polynomials import value
 from verimath.rechecking.reals import Reals, contains_zero
 from verimath.report.certificate import DerivativeRecord

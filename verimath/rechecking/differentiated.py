@@ -11,10 +11,11 @@ from typing import Any
 import flint
 
 from verimath.rechecking.derivative import check_derivative, check_form
-from verimath.rechecking.evaluate import evaluate, reachable, subtract
-from verimath.rechecking.graph import Node, axes_of
+from verimath.rechecking.evaluate import evaluate
+from verimath.rechecking.graph import Node, axes_of, reachable
 from verimath.rechecking.limits import OPERATIONS, SIZE, Budget, RefusedError
 from verimath.rechecking.order import Counting, NoBoundError, highest_power
+from verimath.rechecking.plain import subtract
 from verimath.rechecking.polynomials import polynomial
 from verimath.rechecking.reals import (
     OutsideError,

@@ -8,11 +8,12 @@ from typing import Any
 
 from verimath.rechecking.differentiated import check_differentiated, check_numbers
 from verimath.rechecking.differentiated import where as at_sizes
-from verimath.rechecking.evaluate import evaluate, reachable, subtract
-from verimath.rechecking.graph import Node, axes_of, read_graph
+from verimath.rechecking.evaluate import evaluate
+from verimath.rechecking.graph import Node, axes_of, reachable, read_graph
 from verimath.rechecking.limits import SIZE, Budget, RefusedError
 from verimath.rechecking.normal import normalised
 from verimath.rechecking.order import Shared, reached
+from verimath.rechecking.plain import subtract
 from verimath.rechecking.polynomials import ONE, names, polynomial
 from verimath.rechecking.sizing import (
     Binding,

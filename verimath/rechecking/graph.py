@@ -171,7 +171,7 @@ def _power(parameter: Any, args: list[Node], shape: Shape) -> Any:
     exponent = fraction(parameter)
     _need(
         abs(exponent.numerator) <= EXPONENT and exponent.denominator <= EXPONENT,
-        f"an exponent beyond {EXPONENT}",
+        f"not confirmed: an exponent beyond {EXPONENT}",
     )
     return exponent
 
@@ -358,3 +358,15 @@ def dimensions(nodes: Sequence[Node]) -> set[str]:
 def axes_of(shape: Shape, name: str) -> tuple[int, ...]:
     """Places of the axes whose size is just this name."""
     return tuple(axis for axis, size in enumerate(shape) if alone(size) == name)
+
+
+def reachable(nodes: Sequence[Node], wanted: Sequence[int]) -> set[int]:
+    """Nodes that the wanted ones need, themselves included."""
+    found: set[int] = set()
+    stack = list(wanted)
+    while stack:
+        place = stack.pop()
+        if place not in found:
+            found.add(place)
+            stack.extend(nodes[place].inputs)
+    return found

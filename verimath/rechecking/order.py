@@ -12,8 +12,7 @@ from itertools import permutations
 from math import ceil
 from typing import Any
 
-from verimath.rechecking.evaluate import reachable
-from verimath.rechecking.graph import Node, Shape, axes_of
+from verimath.rechecking.graph import Node, Shape, axes_of, reachable
 from verimath.rechecking.limits import RefusedError
 from verimath.rechecking.polynomials import ONE, alone, constant, degree, names
 

@@ -8,9 +8,9 @@ from typing import Any
 import flint
 import numpy as np
 
-from verimath.rechecking.evaluate import Plain, check_elements, each, objects
 from verimath.rechecking.graph import Number
 from verimath.rechecking.limits import RefusedError
+from verimath.rechecking.plain import Plain, check_elements, each, objects
 from verimath.rechecking.polynomials import fraction, polynomial, value
 from verimath.rechecking.sizing import labels_of
 from verimath.report.certificate import InputRecord

@@ -6,8 +6,7 @@ from math import prod
 
 from pydantic import BaseModel
 
-from verimath.rechecking.evaluate import reachable
-from verimath.rechecking.graph import Node, dimensions
+from verimath.rechecking.graph import Node, dimensions, reachable
 from verimath.rechecking.limits import RefusedError
 from verimath.rechecking.polynomials import names, polynomial, value
 from verimath.report.certificate import InputRecord

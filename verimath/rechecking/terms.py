@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from verimath.rechecking.evaluate import Plain, objects
 from verimath.rechecking.graph import FUNCTIONS, Number
 from verimath.rechecking.limits import AXES, EXPONENT, Budget, RefusedError
+from verimath.rechecking.plain import Plain, objects
 from verimath.rechecking.polynomials import ONE, Polynomial, fraction, polynomial, value
 
 MOST_TERMS = 2000
@@ -88,7 +88,10 @@ def _list(part: Any, what: str) -> list[Any]:
 
 def _exponent(text: Any) -> Fraction:
     found = fraction(text)
-    need(max(abs(found.numerator), found.denominator) <= EXPONENT, f"an exponent beyond {EXPONENT}")
+    need(
+        max(abs(found.numerator), found.denominator) <= EXPONENT,
+        f"not confirmed: an exponent beyond {EXPONENT}",
+    )
     return found
 
 

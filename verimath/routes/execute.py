@@ -167,8 +167,9 @@ def _call(cell: Cell, arrays: Mapping[str, Any], wrt: Sequence[str]) -> Any:
         return function(*arrays.values())
     from verimath.routes import autograd
 
-    mode = autograd.reverse if way.kind == "reverse" else autograd.forward
-    return mode(function, arrays, wrt, way.derived)
+    if way.kind == "reverse":
+        return autograd.reverse(function, arrays, wrt, way.derived)
+    return autograd.forward(function, arrays, wrt, way.derived, together=cell.together)
 
 
 def _as_standard(function: Callable[..., Any], backend: Backend) -> Callable[..., Any]:

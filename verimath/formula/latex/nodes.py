@@ -30,10 +30,8 @@ def node_tex(node: Node, printer: Printer) -> Tex:
             return _function_tex(node, printer)
         case "einsum":
             return einsum_tex(node, printer)
-        case "broadcast":
-            return _broadcast_tex(node, printer)
-        case "reshape":
-            return _reshape_tex(node, printer)
+        case "broadcast" | "reshape":
+            return _moved_tex(node, printer)
         case "delta":
             return Tex(r"\mathbf{I}")
         case "table":
@@ -91,14 +89,19 @@ def _function_tex(node: Node, printer: Printer) -> Tex:
             return Tex(rf"{_NAMED.get(name, chr(92) + name)}\left({x.text}\right)", SCRIPTED)
 
 
-def _broadcast_tex(node: Node, printer: Printer) -> Tex:
-    """Rows or columns repeated are a product with a vector of ones."""
+def _moved_tex(node: Node, printer: Printer) -> Tex:
+    """An array repeated or reshaped: unsaid where that goes without saying, numbers in front."""
     x, names = node.inputs[0], printer.names
     if is_transparent(node, names):
         return printer(x)
     if moved_factors(node, names).above != [node]:
         return product_tex(node, printer)
-    inner = printer(x)
+    return _MOVED[node.operation](node, printer(x))
+
+
+def _broadcast_tex(node: Node, inner: Tex) -> Tex:
+    """Rows or columns repeated are a product with a vector of ones."""
+    x = node.inputs[0]
     if len(node.shape) == 2 and len(x.shape) == 1:
         return Tex(rf"\mathbf{{1}}\,{transposed(inner)}", PRODUCT)
     if len(node.shape) == 2 and x.shape[0] == ONE:
@@ -108,16 +111,13 @@ def _broadcast_tex(node: Node, printer: Printer) -> Tex:
     return _shaped_tex("broadcast", inner, node)
 
 
-def _reshape_tex(node: Node, printer: Printer) -> Tex:
-    x, names = node.inputs[0], printer.names
-    if is_transparent(node, names):
-        return printer(x)
-    if moved_factors(node, names).above != [node]:
-        return product_tex(node, printer)
-    inner = printer(x)
-    if orientation(node) is not None and orientation(x) is not None:
+def _reshape_tex(node: Node, inner: Tex) -> Tex:
+    if orientation(node) is not None and orientation(node.inputs[0]) is not None:
         return Tex(transposed(inner), SCRIPTED)
     return _shaped_tex("reshape", inner, node)
+
+
+_MOVED = {"broadcast": _broadcast_tex, "reshape": _reshape_tex}
 
 
 def _shaped_tex(name: str, inner: Tex, node: Node) -> Tex:
