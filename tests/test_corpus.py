@@ -29,6 +29,8 @@ QUICK = frozenset(
         "roughness",
         "even-and-odd",
         "weighted-mean",
+        "sine",
+        "complex-magnitude",
     }
 )
 OWN = ("closed form", "torch reverse mode", "left side", "right side")

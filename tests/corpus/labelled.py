@@ -99,6 +99,16 @@ def _only_the_label(z, y):
     return out / len(y)
 
 
+def _log_of_softmax(z, y):
+    return -torch.log(torch.softmax(z, dim=1)).gather(1, y[:, None]).mean()
+
+
+def _one_shift_for_all(z, y):
+    top = z.max() if z.numel() else 0
+    total = torch.log(torch.exp(z - top).sum(dim=1)) + top
+    return (total - z.gather(1, y[:, None])[:, 0]).mean()
+
+
 RIGHT = [
     right("cross-entropy-labels", "torch", F.cross_entropy, kind="autograd"),
     right(
@@ -167,6 +177,20 @@ WRONG = [
         "multi margin",
         F.multi_margin_loss,
         "another loss",
+        kind="autograd",
+    ),
+    wrong(
+        "cross-entropy-labels",
+        "log of softmax",
+        _log_of_softmax,
+        "the logarithm of a probability that is zero",
+        kind="autograd",
+    ),
+    wrong(
+        "cross-entropy-labels",
+        "one shift for all",
+        _one_shift_for_all,
+        "a row that is small beside another is lost",
         kind="autograd",
     ),
 ]
