@@ -162,9 +162,15 @@ def _ties(generator: np.random.Generator, shape: tuple[int, ...], unit: float) -
 
 
 def _extreme(generator: np.random.Generator, shape: tuple[int, ...], unit: float) -> Values:
-    """Every example at another edge of a dtype's range, as long as there are others."""
+    """Every example at another edge of a dtype's range, as long as there are others.
+
+    In every other example a row is of one sign.
+    """
     edges = np.resize(generator.permutation(EDGES), shape[0])
-    return np.ldexp(generator.uniform(-4, 4, shape), edges.reshape(-1, *[1] * (len(shape) - 1)))
+    drawn = generator.uniform(-4, 4, shape)
+    if len(shape) > 1:
+        drawn[::2] = np.copysign(drawn[::2], drawn[::2, ..., :1])
+    return np.ldexp(drawn, edges.reshape(-1, *[1] * (len(shape) - 1)))
 
 
 def _near(generator: np.random.Generator, shape: tuple[int, ...], unit: float) -> Values:
