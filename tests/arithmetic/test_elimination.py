@@ -161,3 +161,21 @@ def test_a_batch_is_judged_matrix_by_matrix():
     both = eliminated(np.array([LARGE, ties]), np.zeros((2, 3, 3)), FLOAT32)
     assert (both.counted[0] < both.growth[0]).all()
     np.testing.assert_array_equal(both.counted[1], both.growth[1])
+
+
+def test_a_pivot_without_a_reciprocal_leaves_no_bound():
+    """MKL multiplies by 1 / 2^-128, which is infinite in float32, and gets NaN of its zeros."""
+    size = Size.of(3)
+    a = op.input_("a", (size, size))
+    far = np.array([[0, 2.0**-128, 0], [2.0**-81, 0, 0], [0, 0, 2.0**-79]])
+    near = np.diag([2.0**-128, 2.0**-127, 2.0**-127])
+    for output, small in ((op.determinant(a), far), (op.solve(a, a), near)):
+        formula = Formula("f", {"a": a}, (output,), {})
+        for values, bounded in ((small, False), (small * 2.0**30, True)):
+            (found,) = evaluate(formula, {"a": values[None]}, {}, dtypes=("float32",))
+            assert np.isfinite(found.bounds["float32"]).all() == bounded
+            assert np.isfinite(found.error).all()
+    one = op.input_("a", (Size.of(1),) * 2)
+    formula = Formula("f", {"a": one}, (op.determinant(one),), {})
+    (found,) = evaluate(formula, {"a": np.full((1, 1, 1), 2.0**-140)}, {}, dtypes=("float32",))
+    assert np.isfinite(found.bounds["float32"]).all()

@@ -24,6 +24,7 @@ pivot, libraries choose alike, and V is not taken twice; elsewhere it is W.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from verimath.arithmetic.formats import FLOAT64, FloatFormat
 from verimath.arithmetic.operand import Operand, gamma
@@ -42,13 +43,19 @@ class Elimination:
     """What elimination with partial pivoting meets, per matrix of shape (n, n).
 
     `growth` is W and `counted` V, both (..., n, n); `largest` the largest partial product of
-    pivots, `logarithms` the sum of their |log|.
+    pivots, `logarithms` the sum of their |log|, and `least` the smallest of them.
     """
 
     growth: Array
     counted: Array
     largest: Array
     logarithms: Array
+    least: Array
+
+    def overflows(self, format_: FloatFormat) -> NDArray[np.bool_]:
+        """Where |L||U|, or the reciprocal of a pivot, by which libraries multiply, may overflow."""
+        reached = np.sum(self.growth, axis=(-1, -2))
+        return ~((reached <= format_.largest) & (self.least * format_.largest >= _LARGEST_GROWTH))
 
 
 def eliminated(a: Array, off: Array, format_: FloatFormat) -> Elimination:
@@ -60,6 +67,7 @@ def eliminated(a: Array, off: Array, format_: FloatFormat) -> Elimination:
     lu, n = np.array(a), a.shape[-1]
     lower = np.zeros_like(lu)
     pivots, logarithms = np.ones(lu.shape[:-2]), np.zeros(lu.shape[:-2])
+    least = np.full(lu.shape[:-2], np.inf)
     near = np.zeros(lu.shape[:-2], dtype=np.bool_)
     # How much of a difference between two candidates the format may not see.
     unseen = 64 * n * np.max(format_.roundoff * np.abs(lu) + off, axis=(-1, -2), initial=0.0)
@@ -76,6 +84,7 @@ def eliminated(a: Array, off: Array, format_: FloatFormat) -> Elimination:
                 rows[..., k : k + 1, :] = chosen
             pivot = lu[..., k, k]
             pivots = pivots * np.maximum(np.abs(pivot), 1.0)
+            least = np.minimum(least, np.abs(pivot))
             logarithms = logarithms + np.abs(np.log(np.abs(pivot)))
             factors = lu[..., k + 1 :, k] / np.where(pivot == 0, 1.0, pivot)[..., None]
             lower[..., k + 1 :, k], lower[..., k, k] = factors, 1.0
@@ -93,7 +102,7 @@ def eliminated(a: Array, off: Array, format_: FloatFormat) -> Elimination:
     counted = (counts * product + (lower * (n - k)) @ upper) / max(3 * n, 1)
     growth = _LARGEST_GROWTH * _in_any_row(product)
     counted = np.where(near[..., None, None], growth, _in_any_row(counted))
-    return Elimination(growth, counted, pivots, logarithms)
+    return Elimination(growth, counted, pivots, logarithms, least)
 
 
 def _in_any_row(product: Array) -> Array:
@@ -181,9 +190,7 @@ def solve_bound(node: Node, scale: Array, x: list[Operand], b: Binding, f: Float
         there = np.broadcast_to(right.bound, right.value.shape) + of_right
         bound = np.minimum(bound, _solution_error(z, from_exact, there, exact + moved))
     bound = bound + n * f.underflow
-    return _finite(
-        np.where(np.sum(met.growth, axis=(-1, -2), keepdims=True) <= f.largest, bound, np.inf)
-    )
+    return _finite(np.where(met.overflows(f)[..., None, None], np.inf, bound))
 
 
 def _underflows(n: int, top: Array, f: FloatFormat) -> tuple[Array, Array]:
@@ -221,7 +228,10 @@ def determinant_bound(
     there = computed(_off(a) + gamma(n, f) * (w + _off(a)), f)
     moved = relative(np.broadcast_to(a.error, a.value.shape), 0.0)
     bound = exact * (there + moved) + n * f.underflow * largest
-    return _finite(np.where((own < 0.5) & (largest <= f.largest), bound, np.inf))
+    known = (own < 0.5) & (largest <= f.largest)
+    if n > 1:  # a single number is not eliminated
+        known &= met.least * f.largest >= _LARGEST_GROWTH
+    return _finite(np.where(known, bound, np.inf))
 
 
 def cholesky_bound(node: Node, scale: Array, x: list[Operand], b: Binding, f: FloatFormat) -> Array:
