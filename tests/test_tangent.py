@@ -25,6 +25,7 @@ from verimath import (
     symmetric,
     triangular,
 )
+from verimath import given as fixed
 from verimath.arithmetic.formats import FORMATS
 from verimath.arithmetic.matrix_bounds import certainly_factored
 from verimath.tangent import PARTS, without
@@ -287,3 +288,24 @@ def test_what_certainly_has_a_factor_has_one(seed, n, digits):
     assert not certainly_factored(-np.eye(n), FORMATS["float32"])
     assert certainly_factored(np.eye(n), FORMATS["float32"])
     assert not certainly_factored(np.ones((n + 1, n + 1)), FORMATS["float32"])
+
+
+def test_an_inverse_of_what_rounds_to_a_singular_matrix_may_give_up():
+    """The product of two nearly singular matrices: nothing is known of its inverse."""
+    m = np.array([[2.0**-11, 3.0], [2.0**-10, 6 + 2.0**-18]])
+    w = np.array([[1.0, 1.0], [2.0, 2 + 2.0**-18]])
+
+    def both(M, W):
+        return M + 0, ns(M).linalg.inv(M @ W)
+
+    claim = Claim(
+        id="c",
+        title="t",
+        source="s",
+        domain=Domain(M=fixed(m.tolist()), W=fixed(w.tolist())),
+        statement=Equal(left=both, right=both),
+    )
+    record = check(claim, backend="numpy", dtype="float64").claims[0]
+    verdict = next(v for v in record.verdicts if v.route == "right side")
+    assert verdict.status is Status.INCONCLUSIVE
+    assert "singular to working precision" in verdict.reason

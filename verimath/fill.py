@@ -20,9 +20,9 @@ Values = NDArray[np.float64]
 # Near overflow and underflow of each dtype, and of squares in it, and where squares are beyond.
 EDGES = np.array(
     [
-        *(1021, 700, 510, -511, -700, -1022, -1060, -1073),  # float64
-        *(125, 90, 62, -62, -90, -126, -140, -149),  # float32, bfloat16
-        *(14, 11, 7, -7, -14, -19, -24),  # float16
+        *(1021, 700, 510, -511, -700, -1060),  # float64
+        *(125, 90, 62, -62, -90, -140),  # float32, bfloat16
+        *(14, 11, 7, -7, -14, -20),  # float16
     ]
 )
 _NEAR = 2.0**-20  # so near to singular

@@ -39,10 +39,10 @@ FORMS = ("ordinary", "repeated", "degenerate", "cancelling", "alike", "tail")
 # Sizes just beyond what kernels take at a time; the largest that keeps the arrays small is met.
 BLOCKS = (1025, 257, 129, 65, 33, 17)
 _LARGEST_BLOCK = 4300  # elements
-_ENOUGH = 64  # numbers of each of the kinds above, in all examples of a plan together
-_MOST_TURNS = 16  # examples of such a plan
+_ENOUGH = 64  # numbers of each of the kinds above, and of "scaled", in all examples of a plan
+_MOST_TURNS = 12  # examples of such a plan
 _ALONE = 16  # examples of single numbers
-_EDGES = 23  # examples, of which each is at another edge of a dtype's range
+_EDGES = 18  # examples, of which each is at another edge of a dtype's range
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +185,7 @@ def covering_plans(
     yield _plan(usual, ones, "normal", entropy, count=_ALONE)
     count = _ENOUGH // max(_largest(domain, usual, sizes), 1)
     count = min(max(count, LARGEST_COUNT), _MOST_TURNS)
-    for index, kind in enumerate(TURNS):
+    for index, kind in enumerate(("scaled", *TURNS)):
         yield _plan(usual, sizes, kind, entropy + index, count=count)
     for index, layout in enumerate(LAYOUTS[1:]):
         yield _plan(usual, sizes, "normal", entropy + index, layout=layout)
@@ -212,7 +212,8 @@ def _covering_sizes(names: tuple[str, ...]) -> list[dict[str, int]]:
 
 
 def _different(names: tuple[str, ...]) -> dict[str, int]:
-    return {name: 2 + i % (LARGEST_SIZE - 1) for i, name in enumerate(names)}
+    least = 2 if len(names) > 1 else 4  # all sizes of two are met anyway
+    return {name: least + i % (LARGEST_SIZE - 1) for i, name in enumerate(names)}
 
 
 def _kinds_met(shapes: list[tuple[int, int, dict[str, int], dict[str, int]]]) -> int:

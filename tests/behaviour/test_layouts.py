@@ -282,3 +282,18 @@ def test_a_backward_that_reads_any_cotangent_is_no_fault(accepted):
     accepted(autograd("mine", summed_with_ones(CopyingSquares.apply)))
     accepted(autograd("mine", lambda x: CopyingSquares.apply(x).sum()))
     accepted(numeric("mine", lambda x: 2 * x))
+
+
+def test_torch_may_refuse_duals_of_what_overlaps_itself(accepted, rejected):
+    def by_func(x):
+        return torch.func.jvp(lambda x: x**2, (x,), (torch.ones_like(x),))[1]
+
+    def in_place(x):
+        x.mul_(2)
+        y = x.clone()
+        x.div_(2)
+        return y
+
+    accepted(by_func, library="torch")
+    words = "count of writes of x is 2; it was 0"
+    rejected(in_place, "mutates_input", words, library="torch")

@@ -22,6 +22,7 @@ from verimath.report.record import Status
 from verimath.residual import residuals
 from verimath.routes import Cell, symbolic
 from verimath.routes.execute import execute
+from verimath.routes.refusals import shares_memory
 from verimath.ties import is_subgradient
 
 _POWER_BATCHES = 12  # how many batches the detection floor is taken from
@@ -120,6 +121,8 @@ class Judging:
         """Why right code may raise on an example, or None if it may not."""
         if error is None:
             return None
+        if batch.layout == "expanded" and shares_memory(error):
+            return "torch makes no dual of an array whose elements share memory"
         kind = error.partition(":")[0]
         want = self.want(cell, batch, inputs, None)
         values = [target.value[example] for target in want]
@@ -127,8 +130,9 @@ class Judging:
             return "raises where nothing is defined"
         if kind == "OverflowError" and any(np.isinf(t.envelope[example]).any() for t in want):
             return "raises where a right order may overflow"
-        bounded = any(np.isfinite(target.allowed[example]).any() for target in want)
-        hardly = not bounded or self._is_hardly_definite(cell, inputs, example)
+        bounds = [target.allowed[example] for target in want]
+        hardly = any(b.size and not np.isfinite(b).any() for b in bounds)
+        hardly = hardly or self._is_hardly_definite(cell, inputs, example)
         if kind.endswith("LinAlgError") and hardly:
             return "gives up on a matrix that is singular to working precision"
         return None

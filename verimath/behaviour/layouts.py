@@ -14,6 +14,7 @@ from verimath.behaviour.lab import Bench, Fault, Lab, Probe
 from verimath.domain import Domain, Input
 from verimath.examples import Example
 from verimath.pairs import grouped
+from verimath.routes.refusals import shares_memory
 
 Arrange = Callable[[Any], Any]
 
@@ -129,7 +130,11 @@ def layouts(bench: Bench, domain: Domain, examples: Sequence[Example]) -> Iterat
             right = names and not bench.trial(repeated).bad
             if right:
                 expand = torch_expanded if torch else numpy_expanded
-                yield _look(bench, "expanded (a stride of zero)", expand, 1, names, repeated)
+                fault = _look(bench, "expanded (a stride of zero)", expand, 1, names, repeated)
+                if fault is not None and shares_memory(fault.found):
+                    bench.notes["no dual of an array whose elements share memory"] = None
+                    fault = None
+                yield fault
 
 
 def _look(

@@ -34,6 +34,7 @@ def kind_of(array: Any) -> dict[str, Any]:
     if hasattr(array, "flags"):
         return {**facts, "strides": array.strides, "writeable": array.flags.writeable}
     facts |= {"strides": array.stride(), "requires_grad": array.requires_grad}
+    facts["the count of writes"] = array._version  # also of those that were taken back
     return {**facts, "grad": array.is_leaf and array.grad is not None}
 
 

@@ -56,3 +56,11 @@ def _in_library(frame: FrameType) -> bool:
         if spec is not None and spec.origin and file.is_relative_to(Path(spec.origin).parent):
             return True
     return False
+
+
+def shares_memory(error: str) -> bool:
+    """Whether torch refused to write into a tensor of which several elements are the same memory.
+
+    Its forward mode does so for expanded inputs; code that writes into its inputs shows elsewhere.
+    """
+    return "refers to a single memory location" in error
