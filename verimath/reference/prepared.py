@@ -169,11 +169,11 @@ class Prepared:
             if node.operation == "max" and node.inputs[0].shape[node.parameter].at(binding) == 0:
                 return False
         for place, size in self._places:
-            (found,) = evaluate_sizes(place, binding)
+            (found,) = _evaluate_sizes(place, binding)
             if np.any(found.value < 0) or np.any(found.value >= size.at(binding)):
                 return False
         # The value of an empty denominator array is no obstacle, a zero in it is.
-        return all(bool(np.all(e.value != 0)) for e in evaluate_sizes(self._divisors, binding))
+        return all(bool(np.all(e.value != 0)) for e in _evaluate_sizes(self._divisors, binding))
 
 
 def _is_product(node: Node) -> bool:
@@ -188,7 +188,7 @@ def _depends_on_sizes(node: Node) -> bool:
     return all(n.operation != "input" for n in topological((node,)))
 
 
-def evaluate_sizes(formula: Formula, binding: Binding) -> tuple[Enclosure, ...]:
+def _evaluate_sizes(formula: Formula, binding: Binding) -> tuple[Enclosure, ...]:
     """Values of a formula of sizes and literals; a zero denominator further down gives infinity."""
     return evaluate(formula, {}, binding)
 
