@@ -187,6 +187,8 @@ def covering_plans(
     count = min(max(count, LARGEST_COUNT), _MOST_TURNS)
     for index, kind in enumerate(("scaled", *TURNS)):
         yield _plan(usual, sizes, kind, entropy + index, count=count)
+    for index, kind in enumerate(("ties", "sparse")):
+        yield _plan(usual, sizes, kind, entropy + index, count=LARGEST_COUNT)
     for index, layout in enumerate(LAYOUTS[1:]):
         yield _plan(usual, sizes, "normal", entropy + index, layout=layout)
     for index, form in enumerate(FORMS[1:-2]):
