@@ -16,6 +16,7 @@ from verimath import (
     Equal,
     Gradient,
     UsageError,
+    check,
     given,
     induction,
     invertible,
@@ -368,6 +369,24 @@ def test_symbols_and_ladder_check_each_other():
     # Symbols were looked at where it holds; the counterexample is elsewhere.
     assert combined(exact, refuted).label == "refuted"
     assert combined(refuted, refuted).label == "refuted"
+    # A certified counterexample needs no symbols that find one, too.
+    assert combined(broken, refuted).label == "refuted"
+
+
+def test_a_counterexample_at_no_rational_value_is_one():
+    """The values of both sides at x = 4 are 2 and an irrational number."""
+    roots = Claim(
+        id="roots",
+        title="A square root is a cube root",
+        source="a mistake",
+        domain=Domain(x=positive("n")),
+        statement=Equal(left=lambda x: ns(x).sqrt(x), right=lambda x: x ** (1 / 3)),
+        expected="refuted",
+    )
+    (record,) = check(roots, examples=10, backend="numpy").claims
+    assert record.proof.label == "refuted"
+    assert record.proof.certificate is not None
+    assert record.outcome == "as_expected"
 
 
 def test_steps_are_the_symbols_and_the_rest_is_the_ladders():

@@ -484,7 +484,8 @@ def combined(symbolic: Proof | None, climbed: Proof) -> Proof:
             f"but proved: {climbed.label}"
         )
         return symbolic.model_copy(update={"label": "none", "finding": finding})
-    if symbolic.label == "none" or climbed.label == "none":
+    open_ = symbolic.label == "none" and climbed.label != "refuted"
+    if open_ or climbed.label == "none":
         # A step that fails, or symbols that derive something else, is never overruled.
         exact = symbolic.label == "exact_at_shapes"
         further = climbed.finding and f"not for all shapes: {climbed.finding}" if exact else None
