@@ -10,8 +10,8 @@ import mpmath
 import numpy as np
 import pytest
 from array_api_compat import array_namespace
+from hypothesis import example, settings
 from hypothesis import given as drawn
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from verimath import (
@@ -306,6 +306,7 @@ STEPS = {
 
 @pytest.mark.parametrize("name", STEPS)
 @settings(max_examples=60, deadline=None)
+@example(dtype="float16", middle=1.7890625, part=0.875, where=-1.0)  # near the choice
 @drawn(st.sampled_from(list(DTYPES)), st.floats(1, 4), st.floats(0.01, 0.9), st.floats(-1, 1))
 def test_a_bound_around_a_number_holds_for_every_number_there(name, dtype, middle, part, where):
     """|step in the dtype at y - step at y| for y in the ball, by mpmath."""

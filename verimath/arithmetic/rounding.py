@@ -338,7 +338,7 @@ class _Walk:
                 below = [known[k] for k in step.below]
                 if not step.elementwise:
                     below = [self._full(k, x) for k, x in zip(step.below, below, strict=True)]
-                if step.decides:
+                if step.decides and not self.around:  # in a ball, other numbers decide otherwise
                     below = [known.sharp for known in below]
                 if self.envelope and step.node.operation in SCALING:
                     shifts = map(is_shift, step.node.inputs)
