@@ -31,8 +31,8 @@ with warnings.catch_warnings():  # torch's own, on the first use of forward mode
 N, D, K = Size.of("n"), Size.of("d"), Size.of("k")
 
 
-# Nobody knows the largest of nothing.
-OF_SOMETHING = ("max", "softmax", "logsumexp", "log softmax")
+# Nobody knows the largest of nothing, and libraries differ about its variance.
+OF_SOMETHING = ("max", "softmax", "logsumexp", "log softmax", "variance", "standardize")
 
 
 def value_of(node_formula, values, binding):

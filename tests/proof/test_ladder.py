@@ -371,6 +371,9 @@ def test_symbols_and_ladder_check_each_other():
     assert combined(refuted, refuted).label == "refuted"
     # A certified counterexample needs no symbols that find one, too.
     assert combined(broken, refuted).label == "refuted"
+    # But what is derived wrongly refutes nothing.
+    failing = Step(rule="power", tex="x", checked=False)
+    assert combined(broken.model_copy(update={"steps": (failing,)}), refuted).label == "none"
 
 
 def test_a_counterexample_at_no_rational_value_is_one():

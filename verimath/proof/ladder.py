@@ -484,9 +484,10 @@ def combined(symbolic: Proof | None, climbed: Proof) -> Proof:
             f"but proved: {climbed.label}"
         )
         return symbolic.model_copy(update={"label": "none", "finding": finding})
-    open_ = symbolic.label == "none" and climbed.label != "refuted"
-    if open_ or climbed.label == "none":
-        # A step that fails, or symbols that derive something else, is never overruled.
+    sound = climbed.label == "refuted" and all(step.checked for step in symbolic.steps)
+    if climbed.label == "none" or (symbolic.label == "none" and not sound):
+        # A step that fails, or symbols that derive something else, is never overruled; symbols
+        # that find no value where both sides are rational are, by a certified counterexample.
         exact = symbolic.label == "exact_at_shapes"
         further = climbed.finding and f"not for all shapes: {climbed.finding}" if exact else None
         finding = symbolic.finding or further or climbed.finding
