@@ -277,6 +277,7 @@ def _kept(key):
 RIGHT += [
     right("sine", "kept by all bytes", _kept(lambda x: x.tobytes()), bait="remembers calls"),
     right("sine", "Euler", lambda x: np.exp(1j * x.astype(complex)).imag.astype(x.dtype)),
+    right("sine", "by half the angle", lambda x: 2 * np.sin(x / 2) * np.cos(x / 2)),
     right("sine", "backwards", lambda x: np.sin(x[::-1])[::-1], bait="negative strides"),
 ]
 WRONG += [

@@ -164,7 +164,8 @@ def _wanted(
             if normwise:
                 return allowed
             found = [order[k].bounds[format_.name] for order in wide(largest)]
-            few = gamma(_FEW, format_) * np.abs(value)
+            below = np.where(value != 0, _FEW * format_.underflow, 0.0)
+            few = gamma(_FEW, format_) * np.abs(value) + below
             return np.maximum(np.maximum(_largest(found, allowed.shape), few) + error, allowed)
 
         wants.append(Want(value, error, allowed, widen, format_.largest, format_.roundoff))
