@@ -26,7 +26,13 @@ _RECHECK = [
     "--deselect=tests/test_recheck.py::test_a_random_change",
 ]
 _TESTS = {
-    "verimath/arithmetic/bounds.py": ["tests/arithmetic/test_rules.py"],
+    "verimath/arithmetic/bounds/choices.py": ["tests/arithmetic/test_rules.py"],
+    "verimath/arithmetic/bounds/elementwise.py": ["tests/arithmetic/test_rules.py"],
+    "verimath/arithmetic/bounds/functions.py": ["tests/arithmetic/test_rules.py"],
+    "verimath/arithmetic/bounds/matrices.py": ["tests/arithmetic/test_elimination.py"],
+    "verimath/arithmetic/bounds/normwise.py": ["tests/arithmetic/test_rules.py"],
+    "verimath/arithmetic/bounds/rearranged.py": ["tests/arithmetic/test_rules.py"],
+    "verimath/arithmetic/bounds/sums.py": ["tests/arithmetic/test_rules.py"],
     "verimath/arithmetic/field.py": [
         "tests/arithmetic/test_field.py",
         "tests/proof/test_identity.py",

@@ -26,8 +26,8 @@ from verimath import (
     triangular,
 )
 from verimath import given as fixed
+from verimath.arithmetic.bounds.matrices import certainly_factored
 from verimath.arithmetic.formats import FORMATS
-from verimath.arithmetic.matrix_bounds import certainly_factored
 from verimath.tangent import PARTS, without
 
 GOOD = (Status.PASS, Status.LESS_ACCURATE)

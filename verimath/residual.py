@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from verimath.arithmetic.bounds.matrices import eliminated
 from verimath.arithmetic.formats import FLOAT64, FloatFormat
-from verimath.arithmetic.matrix_bounds import eliminated
 from verimath.arithmetic.operand import gamma
 from verimath.arithmetic.rounding import Enclosure, evaluate
 from verimath.arithmetic.values import Array

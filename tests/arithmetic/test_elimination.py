@@ -7,8 +7,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from verimath.arithmetic.bounds.matrices import eliminated
 from verimath.arithmetic.formats import FLOAT32
-from verimath.arithmetic.matrix_bounds import eliminated
 from verimath.arithmetic.operand import gamma
 from verimath.arithmetic.rounding import evaluate
 from verimath.formula import operations as op

@@ -13,7 +13,8 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from verimath.arithmetic import bounds, operand, rounding
+from verimath.arithmetic import operand, rounding
+from verimath.arithmetic.bounds import elementwise, sums
 from verimath.arithmetic.formats import FloatFormat, FunctionError
 from verimath.arithmetic.rounding import evaluate
 from verimath.dtypes import nearest, roundoff
@@ -719,7 +720,7 @@ def test_the_worst_cases_hold():
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
 def test_a_corrupted_bound_is_noticed(name, monkeypatch):
-    for owner in (bounds, operand, FloatFormat):
+    for owner in (elementwise, sums, operand, FloatFormat):
         if hasattr(owner, CORRUPTIONS[name][0]):
             monkeypatch.setattr(owner, *CORRUPTIONS[name])
     with pytest.raises(AssertionError, match=r"off by|within a bound"):

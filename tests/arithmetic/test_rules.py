@@ -16,16 +16,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verimath.arithmetic.bounds import (
-    BOUNDS,
-    base_of,
-    einsum_bound,
-    is_shift,
-    normwise_bound,
-    reach,
-    roundings_of,
-    underflows_of,
-)
+from verimath.arithmetic.bounds.literals import is_shift
+from verimath.arithmetic.bounds.normwise import normwise_bound
+from verimath.arithmetic.bounds.rearranged import reach, roundings_of, underflows_of
+from verimath.arithmetic.bounds.sums import base_of, einsum_bound
+from verimath.arithmetic.bounds.table import BOUNDS
 from verimath.arithmetic.formats import FLOAT16, FLOAT32, FLOAT64, FloatFormat, FunctionError
 from verimath.arithmetic.operand import EXACT, Operand
 from verimath.formula import operations as op

@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verimath.arithmetic import bounds, symbolic, values
+from verimath.arithmetic import symbolic, values
+from verimath.arithmetic.bounds.functions import _FUNCTION_CARRIES
+from verimath.arithmetic.bounds.table import BOUNDS
 from verimath.arithmetic.formats import documented
 from verimath.composites import softmax
 from verimath.errors import FormulaError
@@ -110,14 +112,14 @@ def test_every_operation_has_a_rule_of_every_kind(operation):
     assert (operation in batching.RULES) is (operation not in LEAVES)
     assert operation in values.VALUES
     # `rounding` moves bounds as it moves numbers, and opens composites; sums share their base.
-    assert (operation in bounds.BOUNDS) is (operation not in BY_THE_WALK)
+    assert (operation in BOUNDS) is (operation not in BY_THE_WALK)
     # A symbolic evaluation starts from given values of the inputs.
     assert (operation in symbolic._RULES) is (operation != "input")
 
 
 def test_there_are_no_rules_for_what_does_not_exist():
     known = set(op.OPERATIONS)
-    for rules in (reverse.REVERSE, forward.FORWARD, batching.RULES, values.VALUES, bounds.BOUNDS):
+    for rules in (reverse.REVERSE, forward.FORWARD, batching.RULES, values.VALUES, BOUNDS):
         assert set(rules) <= known
     assert set(symbolic._RULES) <= known
 
@@ -128,7 +130,7 @@ def test_every_function_has_a_rule_of_every_kind(name):
     node = op.function(name, x)
     assert name in slopes._FUNCTION_SLOPES
     assert name in values._NUMPY_FUNCTIONS
-    assert name in bounds._FUNCTION_CARRIES
+    assert name in _FUNCTION_CARRIES
     assert documented(name, "float64").roundoffs <= 8
     assert name in symbolic_namespace._FUNCTIONS
     cells = route.symbols({"x": (2,)})["x"]

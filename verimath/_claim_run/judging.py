@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from verimath.arithmetic.matrix_bounds import certainly_factored
+from verimath.arithmetic.bounds.matrices import certainly_factored
 from verimath.backends import Fetched
 from verimath.claim import AtMost, Claim, Derivative
 from verimath.convergence.running import counted, not_compared, steps_of

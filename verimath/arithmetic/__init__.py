@@ -1,4 +1,4 @@
-"""Number systems in which a formula graph is evaluated, one file each.
+"""Number systems in which a formula graph is evaluated, one file or package each.
 
 values      float64 values, one rule an operation
 bounds      the rounding error of each operation, one rule an operation

@@ -59,6 +59,9 @@ class Operand:
         return less(self.value, self.error + self.bound)
 
 
+ONE, ZERO = Operand(np.ones(()), EXACT, EXACT), Operand(np.zeros(()), EXACT, EXACT)
+
+
 def settle(
     bound: Array,
     magnitude: Array,

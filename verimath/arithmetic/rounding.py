@@ -27,20 +27,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from verimath.arithmetic.bounds import (
-    BOUNDS,
-    LEAVES,
-    PRODUCTS,
-    SAFE,
-    SCALING,
-    base_of,
-    einsum_bound,
-    is_shift,
-    normwise_bound,
-    reach,
-    roundings_of,
-    underflows_of,
-)
+from verimath.arithmetic.bounds.literals import is_shift
+from verimath.arithmetic.bounds.normwise import normwise_bound
+from verimath.arithmetic.bounds.rearranged import reach, roundings_of, underflows_of
+from verimath.arithmetic.bounds.sums import base_of, einsum_bound
+from verimath.arithmetic.bounds.table import BOUNDS, LEAVES, PRODUCTS, SAFE, SCALING
 from verimath.arithmetic.formats import FloatFormat, formats_of
 from verimath.arithmetic.functions import own_float64
 from verimath.arithmetic.merged import Merged, Step, merged
